@@ -1,0 +1,53 @@
+# The two commands of this project are `make book` and `make test`.
+# Needs python3 (3.11 or newer) with venv and pip; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+STAMP  := $(VENV)/.installed
+ARGS   ?=
+
+# A waiting OpenMP thread must not take the core of a working one.
+export OMP_WAIT_POLICY = PASSIVE
+export PYTHONUNBUFFERED = 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+CELL_TIMEOUT := 300
+QUICK := schedule=hybrid scale=quick study=local seed=0
+
+.DEFAULT_GOAL := help
+.PHONY: help book test experiment lint bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# Touched only when everything is installed, so an interrupted install starts again.
+$(STAMP): requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet -r requirements.txt -c constraints.txt -e .
+	@touch $@
+
+book: $(STAMP)  ## build the book, with one quick experiment, to _build/html
+	$(PY) -m curriculum experiment $(QUICK)
+	$(VENV)/bin/jupyter-book build .
+	@echo "The book: file://$(CURDIR)/_build/html/index.html"
+
+test: $(STAMP)  ## run the unit tests, then every notebook against its stored outputs
+	$(PY) -m pytest tests
+	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT) book/
+
+experiment: $(STAMP)  ## run one experiment: make experiment ARGS="schedule=hybrid scale=desk"
+	$(PY) -m curriculum experiment $(ARGS)
+
+lint: $(STAMP)  ## check style and formatting of code and notebooks
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+bench: $(STAMP)  ## measure how fast this machine generates, scores, trains
+	$(PY) -m curriculum bench $(ARGS)
+
+clean:  ## remove what was built (not .venv, not results)
+	rm -rf _build build .pytest_cache .ruff_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
