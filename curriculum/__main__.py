@@ -1,0 +1,293 @@
+"""The command line: `python -m curriculum <command> --help`.
+
+Thin: every command calls one or two functions of the package. Bad input ends with exit
+code 2 and one line that names the value and the cure. Chapter 12 shows each command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def main(words=None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = parser().parse_args(words)
+    try:
+        return arguments.run(arguments) or 0
+    except (ValueError, OSError) as error:
+        print(f"curriculum {arguments.command}: {error}", file=sys.stderr)
+        return 2
+    except (FloatingPointError, RuntimeError) as error:
+        print(f"curriculum {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            f"curriculum {arguments.command}: interrupted; the same command goes on"
+            " from the last checkpoint",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="curriculum",
+        description="Programs, their difficulty, an order to learn them in, and what came of it.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name, run, text):
+        sub = commands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        sub.set_defaults(run=run)
+        return sub
+
+    c = command(
+        "generate",
+        generate,
+        "write a corpus of TinyPy programs with their true outputs",
+    )
+    c.add_argument("folder", type=Path, help="where the corpus goes")
+    c.add_argument("--size", type=int, default=20_000, help="programs to keep")
+    c.add_argument(
+        "--level", default="ALL", help="1.1, 1.2, 2.1, 2.2, 3.1, 3.2, 4.1 or ALL"
+    )
+    c.add_argument(
+        "--variant", default="july", help="july (a–e, digits) or august (a–z, 0–255)"
+    )
+    c.add_argument("--seed", type=int, default=0, help="names the corpus")
+    c.add_argument(
+        "--workers", type=int, default=1, help="processes; changes nothing but time"
+    )
+
+    c = command("score", score, "score Python files and folders for difficulty")
+    c.add_argument(
+        "paths", nargs="+", type=Path, help="files, or folders searched for .py files"
+    )
+    c.add_argument(
+        "--scorers", default="", help="comma-separated names; empty: all static ones"
+    )
+    c.add_argument("--out", type=Path, help="write .csv or .parquet instead of a table")
+    c.add_argument("--sort", default="", help="scorer to sort by, hardest first")
+    c.add_argument("--top", type=int, default=20, help="rows of the table")
+    c.add_argument("--workers", type=int, default=1, help="processes")
+
+    c = command(
+        "plan", show_plan, "show what an experiment would train on, and in which order"
+    )
+    experiment_words(c)
+    c.add_argument("--out", type=Path, help="save the plan as Parquet")
+
+    c = command(
+        "train", train_one, "train one arm without the notebook; resumes if cut short"
+    )
+    experiment_words(c)
+    c.add_argument(
+        "--results",
+        type=Path,
+        default=Path("runs/results"),
+        help="folder of the record",
+    )
+
+    c = command(
+        "evaluate", evaluate_weights, "measure saved weights on their test programs"
+    )
+    c.add_argument(
+        "weights", type=Path, help="a .safetensors file written by train or experiment"
+    )
+    c.add_argument("--protocol", default="exact", help="exact or released")
+    c.add_argument("--programs", type=int, default=1_000, help="test programs, at most")
+    c.add_argument(
+        "--show", type=int, default=0, help="predictions to print beside the truth"
+    )
+
+    c = command(
+        "experiment", experiments, "run experiments as notebooks; commas make a sweep"
+    )
+    experiment_words(c)
+    c.add_argument(
+        "--jobs", type=int, default=1, help="experiments at a time, one core each"
+    )
+    return top
+
+
+def experiment_words(c):
+    from .experiment import Experiment
+
+    fields = ", ".join(f"{f.name}={f.default}" for f in dataclasses.fields(Experiment))
+    c.add_argument(
+        "words", nargs="*", metavar="name=value", help=f"parameters; defaults: {fields}"
+    )
+
+
+def progress(done: int, total: int):
+    print(
+        f"\r{done:,} of {total:,}",
+        end="\n" if done >= total else "",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def generate(a):
+    from .corpus import CorpusSpec, build
+
+    spec = CorpusSpec(size=a.size, level=a.level, variant=a.variant, seed=a.seed)
+    began = time.perf_counter()
+    corpus = build(spec, workers=a.workers, progress=progress)
+    corpus.save(a.folder)
+    print(
+        f"{len(corpus):,} programs in {a.folder} after {time.perf_counter() - began:.1f} s;"
+        f" dropped {corpus.dropped}; hash {corpus.hash[:16]}"
+    )
+
+
+def score(a):
+    from . import difficulty
+
+    names = [n for n in a.scorers.split(",") if n] or list(difficulty.STATIC)
+    sort = a.sort or names[-1]
+    for name in [*names, sort]:
+        if name not in difficulty.SCORERS:
+            raise ValueError(
+                f"scorer is {name!r}; it must be one of {', '.join(difficulty.SCORERS)}"
+            )
+    if a.out and a.out.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"--out is {a.out}; its name must end in .csv or .parquet")
+    sources, unreadable = difficulty.collect(a.paths)
+    where, texts = zip(*sources, strict=True) if sources else ((), ())
+    found = difficulty.score_many(
+        texts,
+        list(dict.fromkeys([*names, sort])),
+        files=where,
+        workers=a.workers,
+        progress=progress,
+    )
+    bad = [*unreadable, *found.errors]
+    for _, file, line, reason in bad:
+        print(f"skipped {file}:{line or '?'}: {reason}", file=sys.stderr)
+    if not len(found.scored):
+        raise ValueError(
+            f"none of {len(bad)} files could be scored; the reasons are above"
+        )
+    columns = {"file": list(where), **{n: found.table[n] for n in names}}
+    if a.out:
+        import pyarrow as pa
+        import pyarrow.csv
+        import pyarrow.parquet
+
+        from .files import write_bytes
+
+        sink = pa.BufferOutputStream()
+        write = pa.csv.write_csv if a.out.suffix == ".csv" else pa.parquet.write_table
+        write(pa.table(columns), sink)
+        write_bytes(a.out, sink.getvalue().to_pybytes())
+        print(f"{len(texts):,} files, {len(bad)} skipped: {a.out}")
+        return
+    order = np.argsort(-np.nan_to_num(found.table[sort], nan=-np.inf), kind="stable")[
+        : a.top
+    ]
+    print("  ".join([*(f"{n:>14}" for n in names), "file"]))
+    for i in order[np.isin(order, found.scored)]:
+        print(
+            "  ".join([*(f"{found.table[n][i]:>14.2f}" for n in names), str(where[i])])
+        )
+    print(f"{len(texts):,} files, {len(bad)} skipped; sorted by {sort}, hardest first")
+
+
+def single(a):
+    from .experiment import Experiment
+
+    found = Experiment.parse(a.words)
+    if len(found) != 1:
+        raise ValueError(
+            f"{len(found)} experiments; this command takes one, without commas"
+        )
+    return found[0]
+
+
+def show_plan(a):
+    from . import experiment, model, plan
+
+    e = single(a)
+    data = experiment.prepare(e, progress=progress)
+    order = experiment.make_plan(e, data)
+    shape = experiment.make_model(e, data).config
+    print(plan.preflight(order, data.corpus.lengths, model.training_flops(shape, 96)))
+    print(f"digest {order.digest}")
+    if a.out:
+        print(f"saved {order.save(a.out)}")
+
+
+def train_one(a):
+    from . import launch, records
+
+    e = single(a)
+    if records.finished(e, a.results):
+        print(f"{records.record_path(e, a.results)}: done before")
+        return
+
+    def line(x):
+        return print(
+            f"step {x['step']:>7,}  loss {x['loss']:.3f}  {x['seconds']:>7.0f} s",
+            flush=True,
+        )
+
+    kept = launch.run(e, a.results, show=line)
+    summary(kept["results"]["exact"])
+    print(records.record_path(e, a.results))
+
+
+def summary(found):
+    for task in ("token", "line", "execution"):
+        if found[task]["share"] is not None:
+            print(
+                f"{task:>10}: {found[task]['share']:.3f}"
+                f" [{found[task]['low']:.3f}, {found[task]['high']:.3f}]"
+            )
+
+
+def evaluate_weights(a):
+    from . import evaluate, experiment, model, train
+    from .files import read_about
+
+    about = read_about(a.weights)
+    e = experiment.Experiment(**about["spec"])
+    net = model.GPT(model.GPTConfig(**about["config"]))
+    train.load_weights(a.weights, net)
+    data = experiment.prepare(e, progress=progress)
+    ids = data.test[: a.programs]
+    found = evaluate.evaluate(
+        net, data.corpus, ids, data.labels[ids], a.protocol, e.seed
+    )
+    summary(found)
+    if a.show:
+        answers = evaluate.execution(
+            net, data.corpus, ids[: a.show], a.protocol, e.seed
+        )
+        for i, truth, predicted in zip(
+            answers.ids, answers.truth, answers.predicted, strict=True
+        ):
+            print(f"\n{data.corpus.codes[i]}\n  true {truth!r}\n  said {predicted!r}")
+
+
+def experiments(a):
+    from .experiment import Experiment
+    from .launch import launch
+
+    for path in launch(Experiment.parse(a.words), a.jobs):
+        print(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

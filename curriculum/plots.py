@@ -1,0 +1,123 @@
+"""One look for the whole book: a style, and a colour *and* line style per schedule.
+
+- Okabe–Ito colours, which readers with any colour vision can tell apart; because a
+  page may be printed, each schedule also has its own dashes and marker.
+- White background, one size, fonts of at least 9 points, no box around the axes.
+- Figures label their curves directly where there is room (`label_ends`).
+
+Every chapter uses it; the notation page prints the table of styles.
+"""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+SIZE = (7.0, 3.6)  # inches: the text column of the page at 100 dots per inch
+
+INK, SOFT = "#1f2430", "#6b7280"
+ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
+BLUE, VERMILION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
+
+# schedule: (colour, dashes, marker). Controls are dotted or dash-dotted.
+SCHEDULES = {
+    "baseline": (BLACK, "-", "o"),
+    "sequential": (VERMILION, "--", "s"),
+    "incremental": (BLUE, (0, (7, 2)), "^"),
+    "hybrid": (GREEN, "-", "D"),
+    "anti": (PURPLE, "-.", "v"),
+    "random-order": (ORANGE, ":", "P"),
+    "hard-only": (SKY, (0, (1, 1)), "X"),
+}
+# difficulty label: (colour, dashes, marker, hatch)
+LEVELS = {
+    "easy": (SKY, "-", "o", ""),
+    "medium": (ORANGE, "--", "s", "//"),
+    "hard": (VERMILION, ":", "^", "xx"),
+}
+
+
+def style() -> None:
+    """Set the book's figure style for this session (call once, in the first cell)."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": SIZE,
+            "figure.dpi": 110,
+            "savefig.dpi": 110,
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "figure.constrained_layout.use": True,
+            "font.size": 10,
+            "axes.titlesize": 10.5,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 10,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "legend.fontsize": 9,
+            "legend.frameon": False,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": SOFT,
+            "axes.labelcolor": INK,
+            "text.color": INK,
+            "xtick.color": SOFT,
+            "ytick.color": SOFT,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "axes.grid": True,
+            "grid.color": "#e5e7eb",
+            "grid.linewidth": 0.8,
+            "axes.axisbelow": True,
+            "lines.linewidth": 1.8,
+            "lines.markersize": 5,
+            "axes.prop_cycle": plt.cycler(
+                color=[BLUE, ORANGE, GREEN, VERMILION, PURPLE]
+            ),
+        }
+    )
+
+
+def schedule_style(name: str) -> dict:
+    """Line keywords of a schedule; grey for a name that has no style of its own."""
+    colour, dashes, marker = SCHEDULES.get(name, (SOFT, "-", "."))
+    return {"color": colour, "linestyle": dashes, "marker": marker}
+
+
+def level_style(name: str) -> dict:
+    """Line keywords of a difficulty label (easy, medium, hard)."""
+    colour, dashes, marker, _ = LEVELS[name]
+    return {"color": colour, "linestyle": dashes, "marker": marker}
+
+
+def label_ends(axes, gap: float = 0.04) -> None:
+    """Write each line's label at its right end, moved apart so that none overlap.
+
+    Args: gap: least distance between labels, as a share of the axes' height.
+    """
+    lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
+    lines = [line for line in lines if len(line.get_xdata())]
+    low, high = axes.get_ylim()
+    ends = [float(np.asarray(line.get_ydata())[-1]) for line in lines]
+    placed = -np.inf
+    for index in np.argsort(ends):
+        place = max(ends[index], placed + gap * (high - low))
+        placed = place
+        axes.annotate(
+            lines[index].get_label(),
+            (np.asarray(lines[index].get_xdata())[-1], place),
+            xytext=(8, 0),
+            textcoords="offset points",
+            color=lines[index].get_color(),
+            va="center",
+            fontsize=9,
+            annotation_clip=False,
+        )
+
+
+def interval(axes, position, mean, low, high, **line) -> None:
+    """A point with its interval, drawn as a horizontal bar at height `position`."""
+    keywords = {"color": INK, **line, "linestyle": "none"}
+    axes.errorbar(
+        mean, position, xerr=[[mean - low], [high - mean]], capsize=3, **keywords
+    )
