@@ -146,6 +146,15 @@ def test_loops_turn_one_to_five_times(variant):
     assert set(turns) == {1, 2, 3, 5}
 
 
+def test_while_loops_turn_one_to_three_times():
+    turns = Counter()
+    for code, _ in programs("4.1", "august"):
+        printed = []
+        exec(code, {"print": printed.append})
+        turns[len(printed)] += 1
+    assert set(turns) == {1, 2, 3}
+
+
 def test_the_result_is_printed_if_there_is_one():
     for code, _ in programs("3.1", "july") + programs("1.1", "july"):
         result = re.findall(r"^(\w) = \w [+*/-] \w$", code, re.MULTILINE)
