@@ -118,6 +118,14 @@ def parser() -> argparse.ArgumentParser:
     c.add_argument(
         "--jobs", type=int, default=1, help="experiments at a time, one core each"
     )
+
+    c = command(
+        "bench", benchmark, "measure how fast this machine generates, scores, trains"
+    )
+    c.add_argument("--size", default="pocket", help="model size: nano, pocket or paper")
+    c.add_argument("--seconds", type=float, default=3.0, help="time for each stage")
+    c.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    c.add_argument("--out", type=Path, help="also write the figures as JSON")
     return top
 
 
@@ -287,6 +295,16 @@ def experiments(a):
 
     for path in launch(Experiment.parse(a.words), a.jobs):
         print(path)
+
+
+def benchmark(a):
+    from . import bench
+    from .files import write_json
+
+    found = bench.bench(a.size, a.seconds, a.device)
+    print(bench.report(found))
+    if a.out:
+        print(write_json(a.out, found))
 
 
 if __name__ == "__main__":

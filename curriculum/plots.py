@@ -4,6 +4,8 @@
   page may be printed, each schedule also has its own dashes and marker.
 - White background, one size, fonts of at least 9 points, no box around the axes.
 - Figures label their curves directly where there is room (`label_ends`).
+- The figures that many chapters share are here: `draw_plan`, `draw_curves`,
+  `draw_differences`.
 
 Every chapter uses it; the notation page prints the table of styles.
 """
@@ -12,6 +14,8 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+
+from .stats import mean_interval
 
 SIZE = (7.0, 3.6)  # inches: the text column of the page at 100 dots per inch
 
@@ -121,3 +125,78 @@ def interval(axes, position, mean, low, high, **line) -> None:
     axes.errorbar(
         mean, position, xerr=[[mean - low], [high - mean]], capsize=3, **keywords
     )
+
+
+def draw_plan(axes, order, label_of, blocks: int = 70) -> np.ndarray:
+    """The plan as bands: which labels it draws over the run, with stage lines.
+
+    Args:
+        order: a `plan.Plan`. label_of: (N,) 0 easy, 1 medium, 2 hard, by program id.
+        blocks: parts of the run that shares are averaged over.
+    Returns: (blocks, 3) the shares drawn, each row summing to 1.
+    """
+    parts = np.array_split(np.asarray(label_of)[order.table], blocks)
+    shares = np.array([[(part == i).mean() for i in range(3)] for part in parts])
+    steps = np.linspace(0, order.steps, blocks)
+    bands = axes.stackplot(steps, shares.T, colors=[v[0] for v in LEVELS.values()])
+    for band, name in zip(bands, LEVELS, strict=True):
+        band.set(hatch=LEVELS[name][3], edgecolor="white", linewidth=0)
+    for start in order.starts[1:-1]:
+        axes.axvline(start, color=INK, linewidth=1)
+    floor = np.cumsum(shares, 1) - shares
+    for i, name in enumerate(LEVELS):  # named where its band is thickest
+        at = int(shares[:, i].argmax())
+        if shares[at, i] > 0.08:
+            near = shares[:, i] > 0.9 * shares[at, i]
+            at = int(np.median(np.flatnonzero(near)))
+            axes.text(
+                steps[at],
+                floor[at, i] + shares[at, i] / 2,
+                name,
+                ha="center",
+                va="center",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+            )
+    axes.set(xlabel="training step", ylabel="share of the programs drawn")
+    axes.set(xlim=(0, order.steps), ylim=(0, 1))
+    axes.grid(False)
+    return shares
+
+
+def draw_curves(axes, curve, key: str = "valid", starts=()) -> None:
+    """Loss per difficulty label over the steps of one run, from its log.
+
+    Args:
+        curve: lines of `train.read_log`, or a record's "curve".
+        key: "valid" (all characters) or "answer" (those of the output alone).
+        starts: steps at which stages begin, drawn as vertical lines.
+    """
+    steps = [line["step"] for line in curve]
+    for name in LEVELS:
+        loss = [line[key][name] for line in curve]
+        axes.plot(steps, loss, label=name, markevery=3, **level_style(name))
+    for start in starts:
+        axes.axvline(start, color=SOFT, linewidth=1)
+    label_ends(axes)
+    axes.set(xlabel="training step", ylabel="loss (nats per character)")
+
+
+def draw_differences(axes, rows) -> None:
+    """Paired differences between arms: a dot per seed, the mean with its interval.
+
+    Args: rows: {name: (n,) differences, one per seed}, drawn from top to bottom.
+    """
+    for place, (name, values) in enumerate(rows.items()):
+        mean, low, high = mean_interval(values)
+        colour = SCHEDULES.get(name, (INK,))[0]
+        axes.plot(
+            values, np.full(len(values), place + 0.18), "o", color=colour, alpha=0.5
+        )
+        if np.isfinite(low):
+            interval(axes, place, mean, low, high, color=colour, marker="D")
+        else:
+            axes.plot(mean, place, "D", color=colour)
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)

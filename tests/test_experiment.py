@@ -234,7 +234,15 @@ def test_bad_input_is_one_line_and_exit_code_2(words, message, tmp_path, capsys)
 
 
 def test_every_command_has_help():
-    for command in ("generate", "score", "plan", "train", "evaluate", "experiment"):
+    for command in (
+        "generate",
+        "score",
+        "plan",
+        "train",
+        "evaluate",
+        "experiment",
+        "bench",
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "curriculum", command, "--help"],
             capture_output=True,
@@ -296,3 +304,12 @@ def test_evaluate_reads_saved_weights(arm, tmp_path, capsys):
     )
     out = capsys.readouterr().out
     assert out.count("true") >= 2 and "token:" in out
+
+
+def test_bench_measures_every_stage(tmp_path, capsys):
+    """That it runs and fills every figure; how fast is nobody's test."""
+    out = tmp_path / "bench.json"
+    assert main(["bench", "--size", "nano", "--seconds", "0", "--out", str(out)]) == 0
+    found = files.read_json(out)
+    assert len(found["stages"]) == 6 and all(s["rate"] > 0 for s in found["stages"])
+    assert "evaluate, line" in capsys.readouterr().out

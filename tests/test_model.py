@@ -94,9 +94,11 @@ def test_generation_stops_at_the_stop(net):
 
 def test_sampling_is_repeatable_and_seeded(net):
     prompts = [torch.tensor([1, 2, 3])] * 4
-    draw = lambda s: torch.stack(
-        M.generate(net, prompts, 10, generator=torch.Generator().manual_seed(s))
-    )  # noqa: E731
+
+    def draw(seed):
+        generator = torch.Generator().manual_seed(seed)
+        return torch.stack(M.generate(net, prompts, 10, generator=generator))
+
     assert torch.equal(draw(0), draw(0)) and not torch.equal(draw(0), draw(1))
 
 

@@ -346,3 +346,15 @@ def test_an_address_that_is_none_is_an_error():
     for url in ("owner/name", "https://github.com/owner", "git@github.com:o/n"):
         with pytest.raises(Exception, match="repository.url"):
             book_site.repository_options({"repository_url": url})
+
+
+# --- texts made from the results ---------------------------------------------------
+
+
+def test_generated_texts_are_those_of_the_results():
+    """Provenance page and front picture follow the committed records."""
+    import front
+
+    for path, text in front.texts().items():
+        stored = path.read_text(encoding="utf-8")
+        assert stored == text, f"{path.name} is stale; run python book/tools/front.py"

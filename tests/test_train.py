@@ -106,9 +106,11 @@ def test_windows_begin_in_the_planned_program_and_follow_the_stream(smoke):
 
 def test_policies_follow_their_cycles(arm):
     _, _, order, _ = arm("hybrid")  # 24 steps, stages start at 0, 4, 10
-    rates = lambda **f: [
-        T.learning_rate(T.TrainSpec(rate=1.0, **f), order, s) for s in range(24)
-    ]  # noqa: E731
+
+    def rates(**fields):
+        spec = T.TrainSpec(rate=1.0, **fields)
+        return [T.learning_rate(spec, order, step) for step in range(24)]
+
     one = rates(policy="one-decay")
     assert one[:16] == [1.0] * 16 and one[16:19] == pytest.approx([0.1] * 3)
     assert one[-1] == pytest.approx(0.001)
@@ -187,7 +189,8 @@ def slow(run):
     print(run.step, flush=True)
     import time; time.sleep(float(sys.argv[2]))
 log = T.Log(sys.argv[1] + "/log.jsonl", 1)
-run = T.train(net, order, Programs(data.corpus), T.TrainSpec(rate=3e-3, checkpoint_every=4), sys.argv[1], [log, slow])
+spec = T.TrainSpec(rate=3e-3, checkpoint_every=4)
+run = T.train(net, order, Programs(data.corpus), spec, sys.argv[1], [log, slow])
 T.save_weights(sys.argv[1] + "/final.safetensors", net, {}, torch.float32)
 """
 

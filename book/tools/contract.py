@@ -143,7 +143,7 @@ def machine(nb):
         outputs = nbformat.from_dict({"outputs": cell.get("outputs", [])})
         texts = [cell.source, *_texts(outputs)]
         for text in texts:
-            # A whole path component: "/tmp" is one, "/tmpl" is not.
+            # A whole component: "/home/ada" must not be found in "/home/adam".
             hits = [p for p in here if re.search(re.escape(p) + r"(?![\w-])", text)]
             hits += MACHINE_PATH.findall(text)
             if hits:

@@ -1,0 +1,42 @@
+// What the pages need beyond the theme. No framework, no network.
+
+// The widget manager still speaks MathJax 2: it queues ["Typeset", Hub, element].
+// Pass that on to MathJax 3, which replaces its own global while it starts.
+(function () {
+  "use strict";
+  function shim() {
+    const mathjax = window.MathJax;
+    if (!mathjax || mathjax.Hub || !mathjax.startup) return;
+    mathjax.Hub = {
+      Config() {},
+      Queue(...jobs) {
+        for (const job of jobs) {
+          if (!Array.isArray(job) || job[0] !== "Typeset") continue;
+          const element = job[2] || document.body;
+          mathjax.startup.promise = mathjax.startup.promise
+            .then(() => mathjax.typesetPromise([element]))
+            .catch((error) => console.error(error));
+        }
+      },
+    };
+  }
+  // Deferred scripts, MathJax among them, have run when this event fires; the
+  // widget manager starts later, on "load".
+  document.addEventListener("DOMContentLoaded", shim);
+  window.addEventListener("load", shim, { capture: true });
+})();
+
+// Search results show a passage of the article; by default they would show the
+// page's menus, which come first in the same element.
+document.addEventListener("DOMContentLoaded", () => {
+  "use strict";
+  if (typeof Search === "undefined") return;
+  Search.htmlToText = (html, anchor) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    const article = page.querySelector("article.bd-article") || page.body;
+    const part = anchor && article.querySelector("#" + CSS.escape(anchor.slice(1)));
+    const text = part || article;
+    text.querySelectorAll("script, style, .headerlink").forEach((e) => e.remove());
+    return text.textContent.replace(/\s+/g, " ").trim();
+  };
+});

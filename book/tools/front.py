@@ -1,0 +1,232 @@
+"""What is made from the results: the provenance page and the picture on the front page.
+
+    python book/tools/front.py          # after a study has been added or run again
+
+- `provenance.md` is the appendix "How the numbers were made": for every file below
+  `results/`, the experiment, the machine, the versions and the command to repeat it.
+- `assets/front.png` shows the plans of the schedules and what came of them; it stands,
+  with its numbers in words, between two marks in `intro.md` and in the README.
+
+A test holds the committed texts against the results.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from curriculum import files, records, schedules, stats
+
+BOOK = Path(__file__).resolve().parent.parent
+RESULTS = BOOK / "results"
+STUDY = "quick"  # the study on the front page: all arms, paired seeds
+
+PAGE = """# How the numbers were made
+
+Every number in this book was printed by a cell you can run, or stands in a file below
+`book/results/` that a run wrote. This page is generated from those files by
+`book/tools/front.py`; nobody typed a figure into it.
+
+Three rules hold for all of them:
+
+- **A record is written by the run itself**: parameters, digests of corpus and plan,
+  results, and an audit of the programs that were really fed to the model.
+- **Arms of a study differ in the plan alone.** They share programs, split, scores, first
+  weights (seed by seed), steps and learning rates.
+- **Nothing is thrown away.** A run that speaks against a curriculum stays where it is.
+
+On other hardware the last digits differ, because sums of floating-point numbers depend
+on their order; on the same machine a run repeats to the bit.
+
+"""
+
+
+def studies() -> dict[str, list[dict]]:
+    """Records by study, leaving out the local ones that are not committed."""
+    names = sorted(
+        p.name for p in RESULTS.iterdir() if p.is_dir() and p.name != "local"
+    )
+    found = {}
+    for name in names:
+        try:
+            read = records.records(name, RESULTS)
+        except (ValueError, KeyError):
+            continue  # a folder of other files, described below
+        found[name] = read
+    return found
+
+
+def unique(values) -> str:
+    return ", ".join(sorted({str(v) for v in values}))
+
+
+def describe(name: str, found: list[dict]) -> str:
+    """The section of one study."""
+    first = found[0]
+    arms = list(dict.fromkeys(r["spec"]["schedule"] for r in found))
+    seeds = sorted({r["spec"]["seed"] for r in found})
+    clean = sum(
+        not (r["audit"]["wrong_steps"] or r["audit"]["strangers"]) for r in found
+    )
+    versions = [
+        ", ".join(f"{k} {v}" for k, v in r["provenance"]["versions"].items())
+        for r in found
+    ]
+    command = (
+        f"python -m curriculum experiment schedule={','.join(arms)}"
+        f" seed={','.join(map(str, seeds))} scale={first['spec']['scale']} study={name}"
+    )
+    hours = sum(r["cost"]["seconds"] for r in found) / 3600
+    rows = {
+        "Runs": f"{len(found)}: {', '.join(arms)}; seeds {', '.join(map(str, seeds))}",
+        "Model": f"{first['parameters']:,} parameters ({first['scale']['size']})",
+        "Training": f"{first['scale']['steps']:,} steps of {first['scale']['batch']}"
+        f" programs; {min(r['cost']['tokens'] for r in found):,} to"
+        f" {max(r['cost']['tokens'] for r in found):,} characters a run",
+        "Corpus": f"{first['corpus']['programs']:,} programs, hash"
+        f" {unique(r['corpus']['hash'][:12] for r in found)}; labels from"
+        f" {unique(r['spec']['scorer'] for r in found)}, cut"
+        f" {unique(r['spec']['cut'] for r in found)}",
+        "Test programs": unique(r["corpus"]["test"] for r in found),
+        "Audits": f"{clean} of {len(found)} runs delivered exactly as planned",
+        "Machine": unique(r["provenance"]["hardware"] for r in found),
+        "Python": unique(r["provenance"]["python"] for r in found),
+        "Versions": unique(versions),
+        "Commit": unique(r["provenance"]["commit"] for r in found),
+        "Date": unique(r["provenance"]["date"] for r in found),
+        "Time in training": f"{hours:.1f} hours (the machine was shared: no benchmark)",
+    }
+    table = "\n".join(f"| {k} | {v} |" for k, v in rows.items())
+    return (
+        f"## Study `{name}`\n\n| what | value |\n| :-- | :-- |\n{table}\n\n"
+        f"Repeat it with:\n\n```bash\n{command}\n```\n\n"
+    )
+
+
+def others(known) -> str:
+    """A line for each result file that is no record."""
+    lines = []
+    for path in sorted(RESULTS.rglob("*.json")):
+        study = path.relative_to(RESULTS).parts[0]
+        if study == "local" or study in known:
+            continue
+        kept = files.read_json(path)
+        source = kept.get("provenance") or {}
+        place = path.relative_to(BOOK).as_posix()
+        lines.append(
+            f"| `{place}` | {kept.get('what', '')} | {source.get('commit', '?')}"
+            f" | {source.get('hardware', '?')} | {source.get('date', '?')} |"
+        )
+    if not lines:
+        return ""
+    head = "| file | what it holds | commit | machine | date |\n" + "| :-- " * 5 + "|\n"
+    return "## Other results\n\n" + head + "\n".join(lines) + "\n"
+
+
+def page() -> str:
+    """The text of provenance.md."""
+    found = studies()
+    return PAGE + "".join(describe(*pair) for pair in found.items()) + others(found)
+
+
+def numbers() -> dict:
+    """What the front picture shows: paired differences from the baseline, by arm."""
+    found = records.records(STUDY, RESULTS)
+    table = records.by_schedule(found, lambda r: records.share(r, "line"))
+    rows = {}
+    for arm, values in table.items():
+        if arm != "baseline":
+            gap = stats.paired(values, table["baseline"])
+            rows[arm] = {
+                "differences": np.round(values - table["baseline"], 5).tolist(),
+                "mean": round(gap.mean, 5),
+                "low": round(gap.low, 5),
+                "high": round(gap.high, 5),
+            }
+    return {
+        "study": STUDY,
+        "task": "line completion, exact protocol: share of lines right",
+        "baseline": round(float(table["baseline"].mean()), 5),
+        "seeds": len(table["baseline"]),
+        "arms": rows,
+        "source": records.source_line(found),
+    }
+
+
+def alternative(n: dict) -> str:
+    """The picture in words, with its numbers."""
+    worst = min(n["arms"], key=lambda a: n["arms"][a]["mean"])
+    best = max(n["arms"], key=lambda a: n["arms"][a]["mean"])
+    across = [a for a, r in n["arms"].items() if r["low"] <= 0 <= r["high"]]
+    say = (
+        f"intervals of {', '.join(across)} include zero"
+        if across
+        else "no interval includes zero"
+    )
+    return (
+        "Left, the plans of four schedules as bands of easy, medium and hard programs"
+        " over training. Right, what six orders changed in line completion against the"
+        f" shuffled baseline ({n['baseline']:.1%} right), {n['seeds']} seeds each:"
+        f" {worst} lies lowest at {100 * n['arms'][worst]['mean']:+.1f} points, {best}"
+        f" highest at {100 * n['arms'][best]['mean']:+.1f}; {say}."
+    )
+
+
+def draw(path, n: dict) -> None:
+    """The picture itself."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    from curriculum import experiment as lab
+    from curriculum import plots
+
+    plots.style()
+    figure = plt.figure(figsize=(10, 4.4))
+    grid = figure.add_gridspec(2, 4, width_ratios=(1, 1, 0.12, 1.9))
+    for place, name in enumerate(schedules.PAPER):
+        e = lab.Experiment(schedule=name, scale=STUDY)
+        data = lab.prepare(e)
+        axes = figure.add_subplot(grid[place // 2, place % 2])
+        plots.draw_plan(axes, lab.make_plan(e, data), data.labels)
+        axes.set(title=name, xlabel="", ylabel="", xticks=[], yticks=[])
+    axes = figure.add_subplot(grid[:, 3])
+    rows = {a: 100 * np.array(r["differences"]) for a, r in n["arms"].items()}
+    plots.draw_differences(axes, rows)
+    axes.set(
+        title="… and what came of it",
+        xlabel=f"lines right, difference from shuffled\n(points; {n['seeds']} seeds,"
+        " mean with 95 % interval)",
+    )
+    figure.savefig(path, dpi=144, metadata={"Software": None})
+
+
+MARKS = ("<!-- front: written by book/tools/front.py -->", "<!-- /front -->")
+
+
+def place(text: str, folder: str, n: dict) -> str:
+    """`text` with the picture between its marks; `folder` leads to the assets."""
+    head, rest = text.split(MARKS[0])
+    _, tail = rest.split(MARKS[1])
+    picture = f"![{alternative(n)}]({folder}assets/front.png)"
+    caption = (
+        f"*Each order's plan, and what it changed in {n['task']}. A dot is a seed, a bar"
+        f" the mean with its 95 % interval: {n['source']}.*"
+    )
+    return f"{head}{MARKS[0]}\n{picture}\n\n{caption}\n{MARKS[1]}{tail}"
+
+
+def texts() -> dict[Path, str]:
+    """All generated texts, by file."""
+    n = numbers()
+    pages = {BOOK / "intro.md": "", BOOK.parent / "README.md": "book/"}
+    found = {p: place(p.read_text(), folder, n) for p, folder in pages.items()}
+    return {**found, BOOK / "provenance.md": page()}
+
+
+if __name__ == "__main__":
+    draw(BOOK / "assets" / "front.png", numbers())
+    for path, text in texts().items():
+        files.write_text(path, text)
+        print(f"{path.relative_to(BOOK.parent)}: written", file=sys.stderr)
