@@ -49,5 +49,6 @@ bench: $(STAMP)  ## measure how fast this machine generates, scores, trains
 	$(PY) -m curriculum bench $(ARGS)
 
 clean:  ## remove what was built (not .venv, not results)
-	rm -rf _build build .pytest_cache .ruff_cache
-	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	rm -rf _build build
+	find . -path ./$(VENV) -prune -o -type d \( -name __pycache__ -o -name .pytest_cache \
+	  -o -name .ruff_cache -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

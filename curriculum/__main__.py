@@ -230,8 +230,9 @@ def show_plan(a):
     e = single(a)
     data = experiment.prepare(e, progress=progress)
     order = experiment.make_plan(e, data)
-    shape = experiment.make_model(e, data).config
-    print(plan.preflight(order, data.corpus.lengths, model.training_flops(shape, 96)))
+    flops = model.training_flops(experiment.make_model(e, data).config, 96)
+    rate = experiment.training_rate(e, data, order)
+    print(plan.preflight(order, data.corpus.lengths, flops, rate))
     print(f"digest {order.digest}")
     if a.out:
         print(f"saved {order.save(a.out)}")

@@ -282,6 +282,15 @@ def learn(e: Experiment, data: Data, order: plan.Plan, net, show=None) -> train.
     return train.train(net, order, rows, spec, folder, [log])
 
 
+def training_rate(e: Experiment, data: Data, order: plan.Plan, steps: int = 6) -> float:
+    """Characters a second that this machine trains on, from a few steps thrown away."""
+    net = make_model(e, data)
+    rows = Programs(data.corpus, e.loss_on, device=net.head.weight.device)
+    train.train(net, order, rows, stop_at=2)  # warm-up
+    run = train.train(net, order, rows, stop_at=steps)
+    return run.tokens / run.seconds
+
+
 def run_folder(e: Experiment, order: plan.Plan) -> Path:
     """Checkpoints and log of this run, in the cache; another plan has another folder."""
     key = files.digest([e.science, dataclasses.asdict(SCALES[e.scale]), order.digest])

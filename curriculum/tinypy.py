@@ -6,7 +6,9 @@
   symbols* such as `<name>` do; `CONTEXT` says in a line what each of them means.
 - Levels 1.1 to 4.1 add one construct at a time: arithmetic, brackets, conditions,
   chained conditions, for, for with arithmetic, while. One block a program, no nesting.
-- Variant "july" has variables a-e and one-digit numbers; "august" a-z, 0-255, while.
+- Variant "august" is the code of August 2024: a-z, 0-255, while loops. Variant "july"
+  has July's rules and one-digit numbers with the letters a-e of the first version
+  (January 2024); the July code itself draws from a-z.
 - `sample` keeps no tree and is fast; `derive` takes the same decisions from the same
   random numbers and returns the tree.
 - The distribution is that of the published generator, its accidents included; they are
