@@ -273,10 +273,9 @@ def test_generate_score_plan_train_evaluate_in_a_row(tmp_path, capsys):
 
     words = ["schedule=hybrid", "scale=smoke", "study=tests"]
     assert main(["plan", *words, "--out", str(tmp_path / "plan.parquet")]) == 0
-    assert (
-        "total 24 steps" in capsys.readouterr().out
-        and (tmp_path / "plan.parquet").exists()
-    )
+    said = capsys.readouterr().out
+    assert "total 24 steps" in said and "min here" in said
+    assert (tmp_path / "plan.parquet").exists()
     assert main(["train", *words, "--results", str(tmp_path / "r")]) == 0
     assert "execution:" in capsys.readouterr().out
     assert main(["train", *words, "--results", str(tmp_path / "r")]) == 0

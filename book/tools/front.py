@@ -10,12 +10,13 @@
 A test holds the committed texts against the results.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from curriculum import files, records, schedules, stats
+from curriculum import experiment, files, records, schedules, stats
 
 BOOK = Path(__file__).resolve().parent.parent
 RESULTS = BOOK / "results"
@@ -72,9 +73,16 @@ def describe(name: str, found: list[dict]) -> str:
         ", ".join(f"{k} {v}" for k, v in r["provenance"]["versions"].items())
         for r in found
     ]
+    changed = {
+        f.name: first["spec"][f.name]
+        for f in dataclasses.fields(experiment.Experiment)
+        if f.name not in ("schedule", "seed", "scale", "study", "device")
+        and first["spec"][f.name] != f.default
+    }
     command = (
         f"python -m curriculum experiment schedule={','.join(arms)}"
         f" seed={','.join(map(str, seeds))} scale={first['spec']['scale']} study={name}"
+        + "".join(f" {k}={v}" for k, v in changed.items())
     )
     hours = sum(r["cost"]["seconds"] for r in found) / 3600
     rows = {
@@ -87,6 +95,8 @@ def describe(name: str, found: list[dict]) -> str:
         f" {unique(r['corpus']['hash'][:12] for r in found)}; labels from"
         f" {unique(r['spec']['scorer'] for r in found)}, cut"
         f" {unique(r['spec']['cut'] for r in found)}",
+        "Learning rate": f"peak {first['scale']['rate']:g}, policy"
+        f" {unique(r['spec']['policy'] for r in found)}",
         "Test programs": unique(r["corpus"]["test"] for r in found),
         "Audits": f"{clean} of {len(found)} runs delivered exactly as planned",
         "Machine": unique(r["provenance"]["hardware"] for r in found),
@@ -179,17 +189,16 @@ def draw(path, n: dict) -> None:
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    from curriculum import experiment as lab
     from curriculum import plots
 
     plots.style()
     figure = plt.figure(figsize=(10, 4.4))
     grid = figure.add_gridspec(2, 4, width_ratios=(1, 1, 0.12, 1.9))
     for place, name in enumerate(schedules.PAPER):
-        e = lab.Experiment(schedule=name, scale=STUDY)
-        data = lab.prepare(e)
+        e = experiment.Experiment(schedule=name, scale=STUDY)
+        data = experiment.prepare(e)
         axes = figure.add_subplot(grid[place // 2, place % 2])
-        plots.draw_plan(axes, lab.make_plan(e, data), data.labels)
+        plots.draw_plan(axes, experiment.make_plan(e, data), data.labels)
         axes.set(title=name, xlabel="", ylabel="", xticks=[], yticks=[])
     axes = figure.add_subplot(grid[:, 3])
     rows = {a: 100 * np.array(r["differences"]) for a, r in n["arms"].items()}
