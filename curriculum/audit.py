@@ -26,7 +26,7 @@ class Audit:
     wrong_steps: int  # steps whose programs are not the planned ones
     first_wrong: int | None  # the first of them
     inversions: int  # pairs of programs delivered in the opposite of the planned order
-    inversion_share: float  # … among all pairs (0.5: no order left, 1: reversed)
+    inversion_share: float  # … among all pairs (1: reversed; repeats lower it)
     repeats: int  # deliveries beyond the planned number, over all programs
     omissions: int  # planned deliveries that did not happen
     strangers: int  # deliveries of something outside the plan's programs

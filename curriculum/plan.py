@@ -5,7 +5,8 @@
   workers cannot change the order.
 - `preflight` says what a plan will consume before anything is trained.
 - A stage's pool is walked through in shuffled order, once per epoch. A pacing schedule
-  draws with replacement from the share that is open, as in Wu et al. (2021).
+  draws with replacement from the share that is open, so that any step can be computed
+  alone (Wu et al., 2021, walk through the open share and then look again).
 
 Chapters 6 to 9 draw each plan; `audit` compares it with what a run delivered.
 """
