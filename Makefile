@@ -12,7 +12,7 @@ export OMP_WAIT_POLICY = PASSIVE
 export PYTHONUNBUFFERED = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-CELL_TIMEOUT := 300
+CELL_TIMEOUT := 900
 QUICK := schedule=hybrid scale=quick study=local seed=0
 
 .DEFAULT_GOAL := help
