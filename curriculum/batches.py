@@ -39,7 +39,7 @@ class Programs:
             raise ValueError(f"loss_on is {loss_on!r}; it must be all or answer")
         self.tokens = torch.from_numpy(corpus.tokens.astype(np.int16)).to(device)
         self.offsets = corpus.offsets  # (N + 1,)
-        self.lengths = np.diff(corpus.offsets)  # (N,)
+        self.lengths = corpus.lengths  # (N,)
         self.first_loss = np.zeros(len(corpus), np.int64)
         if loss_on == "answer":
             self.first_loss = np.array([len(p.prompt) for p in corpus]) - 1
@@ -131,10 +131,10 @@ class Windows:
                 f" {window}; use more programs or a smaller window"
             )
         self.stream = self.stream.to(device)
-        self.lengths = np.diff(corpus.offsets)
+        self.lengths = corpus.lengths
         self.starts = np.zeros(len(corpus), np.int64)
         self.starts[ids] = np.cumsum(self.lengths[ids]) - self.lengths[ids]
-        self.window, self.seed, self.device, self.drawn = window, seed, device, 0
+        self.window, self.seed, self.device = window, seed, device
         self._ids, self._sorted_starts = ids, self.starts[ids]
 
     def batch(self, ids, step: int = 0):

@@ -71,18 +71,24 @@ def read_json(path):
         ) from None
 
 
+# What reading a file of tensors that is cut, changed or something else can raise.
+UNREADABLE = (safetensors.SafetensorError, OSError, TypeError, KeyError, ValueError)
+
+
+def read_note(path, key: str):
+    """The JSON kept under `key` in the header of a file of tensors.
+
+    Raises: one of `UNREADABLE`; the caller says what the file should have been.
+    """
+    with safetensors.safe_open(path, "np") as file:
+        return json.loads(file.metadata()[key])
+
+
 def read_about(path) -> dict:
     """What a weights file of ours says about itself (spec, model shape, alphabet)."""
     try:
-        with safetensors.safe_open(path, "np") as file:
-            return json.loads(file.metadata()["about"])
-    except (
-        safetensors.SafetensorError,
-        OSError,
-        TypeError,
-        KeyError,
-        ValueError,
-    ) as error:
+        return read_note(path, "about")
+    except UNREADABLE as error:
         raise ValueError(
             f"{path} is not a weights file of this book: {error}"
         ) from None

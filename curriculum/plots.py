@@ -20,7 +20,7 @@ from .stats import mean_interval
 SIZE = (7.0, 3.6)  # inches: the text column of the page at 100 dots per inch
 
 INK, SOFT = "#1f2430", "#6b7280"
-ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
+ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
 
 # schedule: (colour, dashes, marker). Controls are dotted or dash-dotted.

@@ -21,13 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import safetensors
 import safetensors.torch
 import torch
 import torch.nn.functional as F
 
 from .batches import IGNORE
-from .files import digest, read_about, write_bytes
+from .files import UNREADABLE, digest, read_about, read_note, write_bytes
 
 POLICIES = ("one-decay", "restart", "constant")
 
@@ -236,15 +235,8 @@ def load_checkpoint(path, run: Run) -> None:
     """Put the state of `path` into `run`; an alien or damaged file is an error."""
     try:
         tensors = safetensors.torch.load_file(path)
-        with safetensors.safe_open(path, "pt") as file:
-            meta = json.loads(file.metadata()["run"])
-    except (
-        safetensors.SafetensorError,
-        OSError,
-        TypeError,
-        KeyError,
-        ValueError,
-    ) as error:
+        meta = read_note(path, "run")
+    except UNREADABLE as error:
         raise ValueError(
             f"{path} is damaged ({error}); delete it to start again"
         ) from None
