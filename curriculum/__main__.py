@@ -120,12 +120,18 @@ def parser() -> argparse.ArgumentParser:
     )
 
     c = command(
-        "bench", benchmark, "measure how fast this machine generates, scores, trains"
+        "bench",
+        benchmark,
+        "compare this code with a plain reference and with the limit",
     )
-    c.add_argument("--size", default="pocket", help="model size: nano, pocket or paper")
-    c.add_argument("--seconds", type=float, default=3.0, help="time for each stage")
+    c.add_argument(
+        "--stages", default="", help="comma-separated names; empty: all of them"
+    )
+    c.add_argument("--size", default="paper", help="model size: nano, pocket or paper")
     c.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    c.add_argument("--out", type=Path, help="also write the figures as JSON")
+    c.add_argument("--rounds", type=int, default=5, help="turns of each side")
+    c.add_argument("--seconds", type=float, default=0.5, help="least time of a turn")
+    c.add_argument("--out", type=Path, help="also write the table as JSON")
     return top
 
 
@@ -302,8 +308,16 @@ def benchmark(a):
     from . import bench
     from .files import write_json
 
-    found = bench.bench(a.size, a.seconds, a.device)
-    print(bench.report(found))
+    stages = [n for n in a.stages.split(",") if n] or bench.STAGES
+    print(bench.HEAD)
+    found = bench.bench(
+        stages,
+        a.size,
+        a.device,
+        a.rounds,
+        a.seconds,
+        lambda row: print(bench.line(row), flush=True),
+    )
     if a.out:
         print(write_json(a.out, found))
 

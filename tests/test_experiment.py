@@ -303,12 +303,3 @@ def test_evaluate_reads_saved_weights(arm, tmp_path, capsys):
     )
     out = capsys.readouterr().out
     assert out.count("true") >= 2 and "token:" in out
-
-
-def test_bench_measures_every_stage(tmp_path, capsys):
-    """That it runs and fills every figure; how fast is nobody's test."""
-    out = tmp_path / "bench.json"
-    assert main(["bench", "--size", "nano", "--seconds", "0", "--out", str(out)]) == 0
-    found = files.read_json(out)
-    assert len(found["stages"]) == 6 and all(s["rate"] > 0 for s in found["stages"])
-    assert "evaluate, line" in capsys.readouterr().out
