@@ -124,34 +124,38 @@ LOOPS = ((1, 2), (2, 1), (2, 2), (2, 3), (3, 2))
 class _Context:
     """What a program's beginning means for its rest. A method per context symbol."""
 
-    __slots__ = ("variant", "values", "last", "shows", "begin", "steps", "counts")
+    __slots__ = "letters numbers names values last shows begin steps counts".split()
 
     def __init__(self, variant: Variant):
-        self.variant = variant
-        self.values: dict[str, str] = {}  # names with a first value, and the value
+        self.letters, self.numbers = variant.letters, variant.numbers
+        self.names: list[str] = []  # with a first value, in the order they got it
+        self.values: dict[str, str] = {}  # the last of a name's first values
         self.shows = None  # name of the result, once there is one
 
     def new_name(self, random) -> str:
         """any variable; from now on it has a value"""
-        self.last = _choose(random, self.variant.letters)
+        self.last = _choose(random, self.letters)
         return self.last
 
     def its_number(self, random) -> str:
         """any number; the value of the `<new name>` before it"""
-        value = self.values[self.last] = _choose(random, self.variant.numbers)
+        value = _choose(random, self.numbers)
+        if self.last not in self.values:
+            self.names.append(self.last)
+        self.values[self.last] = value
         return value
 
     def number(self, random) -> str:
         """any number"""
-        return _choose(random, self.variant.numbers)
+        return _choose(random, self.numbers)
 
     def name(self, random) -> str:
         """a variable that has a first value"""
-        return _choose(random, list(self.values))
+        return _choose(random, self.names)
 
     def result(self, random) -> str:
         """any variable; from now on the one to print, but (quirk) not yet a `<name>`"""
-        self.shows = _choose(random, self.variant.letters)
+        self.shows = _choose(random, self.letters)
         return self.shows
 
     def shown(self, random) -> str:
@@ -265,14 +269,14 @@ def sample(level: str, rng: Random, variant: str = "july") -> Sample:
     """
     level, start = _start(level, rng.random, variant)
     random, context = rng.random, _Context(VARIANTS[variant])
-    todo, text = [_compiled(variant)[start]], []
+    todo, text = [*_compiled(variant)[start]], []
     while todo:  # always the leftmost symbol first
         item = todo.pop()
         kind = item.__class__
         if kind is str:
             text.append(item)
         elif kind is list:
-            todo += _choose(random, item)
+            todo += item[int(random() * len(item))]
         else:
             text.append(item(context, random))
     return Sample("".join(text), level)
@@ -331,17 +335,32 @@ def _start(level: str, random, variant: str) -> tuple[str, str]:
 
 
 @functools.cache
-def _compiled(variant: str) -> dict[str, list]:
-    """The grammar with names replaced by what they stand for: lists of alternatives
-    (back to front, as the sampler's stack wants them), methods, and text."""
+def _compiled(variant: str) -> dict[str, tuple]:
+    """The grammar as the sampler's stack wants it: symbol -> what it becomes, last first.
+
+    An item is a list of alternatives, a method, or text. Where there is one alternative
+    there is no choice: it stands in place of its symbol, joined with the text around.
+    """
     rules = grammar(variant)
-    compiled: dict[str, list] = {symbol: [] for symbol in rules}
-    for symbol, alternatives in rules.items():
-        compiled[symbol] += [
-            tuple(compiled.get(s, _METHODS.get(s, s)) for s in reversed(alternative))
-            for alternative in alternatives
-        ]
-    return compiled
+    choices: dict[str, list] = {s: [] for s, options in rules.items() if options[1:]}
+
+    def sequence(symbols) -> tuple:
+        items: list = []
+        todo = list(reversed(symbols))
+        while todo:
+            symbol = todo.pop()
+            if symbol in rules and symbol not in choices:
+                todo += reversed(rules[symbol][0])
+                continue
+            item = choices.get(symbol, _METHODS.get(symbol, symbol))
+            if items and type(item) is type(items[-1]) is str:
+                item = items.pop() + item
+            items.append(item)
+        return tuple(reversed(items))
+
+    for symbol, alternatives in choices.items():
+        alternatives += map(sequence, rules[symbol])
+    return {symbol: sequence([symbol]) for symbol in rules}
 
 
 def _visible(text: str) -> str:
