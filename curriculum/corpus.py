@@ -15,9 +15,10 @@ that prints nothing gets no "# " line. Explained in chapter 2.
 """
 
 import functools
+import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -36,6 +37,7 @@ from .twins import TWINS, twin_key
 BLOCK = 256  # candidates drawn from one random generator
 ROUND = 16  # blocks between two reports of progress
 BARREN = 40  # blocks without a new program after which a level counts as exhausted
+SLICE = 8192  # programs whose texts are in memory at once when all are walked through
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,31 @@ class Corpus:
     @functools.cached_property
     def texts(self) -> list[str]:
         """The N texts. Joined, they are the stream the released code trains on."""
-        return [program.text for program in self]
+        return [text for part in self._slices_of_texts() for text in part]
+
+    def _slices_of_texts(self) -> Iterator[list[str]]:
+        """The texts, some thousand at a time: a large corpus need not hold them all."""
+        for i in range(0, len(self), SLICE):
+            pairs = zip(
+                self.codes[i : i + SLICE], self.outputs[i : i + SLICE], strict=True
+            )
+            yield [Program(code, output, "").text for code, output in pairs]
 
     @functools.cached_property
     def hash(self) -> str:
         """SHA-256 of the spec, the texts and the levels."""
-        return files.digest([asdict(self.spec), self.texts, self.levels.tolist()])
+        # files.digest([spec, texts, levels]), without the JSON as a whole in memory.
+        levels = (
+            self.levels[i : i + SLICE].tolist() for i in range(0, len(self), SLICE)
+        )
+        sha = hashlib.sha256(b"[" + _canonical(asdict(self.spec)))
+        for slices in (self._slices_of_texts(), levels):
+            sha.update(b",[")
+            for i, part in enumerate(slices):
+                sha.update(b"," * (i > 0) + _canonical(part)[1:-1])
+            sha.update(b"]")
+        sha.update(b"]")
+        return sha.hexdigest()
 
     def subset(self, ids: Sequence[int]) -> "Corpus":
         """The programs with these numbers (or this mask), in this order; same spec."""
@@ -122,7 +143,8 @@ class Corpus:
     @functools.cached_property
     def tokens(self) -> np.ndarray:
         """All texts in one row: uint8 (total characters,)."""
-        return self.tokenizer.encode("".join(self.texts))
+        parts = ["".join(part) for part in self._slices_of_texts()]
+        return np.concatenate([self.tokenizer.encode(part) for part in parts or [""]])
 
     @functools.cached_property
     def offsets(self) -> np.ndarray:
@@ -132,7 +154,8 @@ class Corpus:
     @functools.cached_property
     def lengths(self) -> np.ndarray:
         """int64 (N,): characters of each text."""
-        return np.array([len(text) for text in self.texts], dtype=np.int64)
+        pairs = zip(self.codes, self.outputs, strict=True)
+        return np.fromiter((_length(*pair) for pair in pairs), np.int64, len(self))
 
     def save(self, folder) -> Path:
         """Write programs.parquet and tokens.safetensors, each whole or not at all."""
@@ -201,6 +224,17 @@ class Corpus:
         return corpus
 
 
+def _length(code: str, output: str) -> int:
+    """Characters of the text; see `Program.text`, which is slower to build and count."""
+    printed = len(output) + 2 * output.count("\n") + 3 if output else 0
+    return len(code) + len("\n# output\n") + printed + 1
+
+
+def _canonical(value) -> bytes:
+    """Canonical JSON, as in `files.digest`."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -240,38 +274,42 @@ def build(
         progress: called with (programs so far, programs wanted) about once a second.
     Raises: ValueError: the level has fewer programs than asked for.
     """
-    fate: dict[str, tuple[str | None, str]] = {}  # code -> (reason to drop it, output)
-    kept: dict[str, tuple[str, str]] = {}  # code -> (output, level)
+    again: dict[str, str] = {}  # code -> what it counts as when it is drawn once more
+    codes, outputs, levels = [], [], []
     dropped = {"duplicate": 0, "raised": 0, "too much output": 0, "too long": 0}
     block, last_find = 0, 0
-    while len(kept) < spec.size:
-        if block - last_find >= BARREN:
-            raise ValueError(
-                f"level {spec.level} ({spec.variant}) is exhausted: {BARREN} blocks of"
-                f" {BLOCK} candidates brought nothing beyond {len(kept)} programs"
-                f" (dropped: {dropped}); ask for a smaller size or another level"
-            )
-        blocks = min(ROUND, -(-(spec.size - len(kept)) // BLOCK))
-        drawn = [_draw(spec, block + i) for i in range(blocks)]
-        _try_out(spec, (s.code for samples in drawn for s in samples), fate, workers)
-        for samples in drawn:
-            block += 1
-            for code, level in samples:
-                reason, output = fate[code]
-                reason = reason or ("duplicate" if code in kept else None)
+    # One more character than allowed, for the last newline.
+    with sandbox.Team(workers, max_output=spec.max_output + 1) as team:
+        while len(codes) < spec.size:
+            if block - last_find >= BARREN:
+                raise ValueError(
+                    f"level {spec.level} ({spec.variant}) is exhausted: {BARREN} blocks"
+                    f" of {BLOCK} candidates brought nothing beyond {len(codes)}"
+                    f" programs (dropped: {dropped}); ask for a smaller size or another"
+                    " level"
+                )
+            blocks = min(ROUND, -(-(spec.size - len(codes)) // BLOCK))
+            drawn = [s for i in range(blocks) for s in _draw(spec, block + i)]
+            new = list(dict.fromkeys(s.code for s in drawn if s.code not in again))
+            outcomes = dict(zip(new, team.run(new), strict=True))
+            for i, (code, level) in enumerate(drawn):
+                reason = again.get(code)
+                if not reason:
+                    reason, output = _verdict(spec, code, outcomes[code])
+                    again[code] = reason or "duplicate"
                 if reason:
                     dropped[reason] += 1
                     continue
-                kept[code], last_find = (output, level), block
-                if len(kept) == spec.size:
+                codes.append(code)
+                outputs.append(output)
+                levels.append(level)
+                last_find = block + i // BLOCK + 1
+                if len(codes) == spec.size:
                     break
-            if len(kept) == spec.size:
-                break
-        if progress:
-            progress(len(kept), spec.size)
-    outputs, levels = zip(*kept.values(), strict=True)
-    levels = np.array(levels, dtype="<U3")
-    return Corpus(spec, list(kept), list(outputs), levels, dropped)
+            block += blocks
+            if progress:
+                progress(len(codes), spec.size)
+    return Corpus(spec, codes, outputs, np.array(levels, dtype="<U3"), dropped)
 
 
 def _draw(spec: CorpusSpec, block: int) -> list[tinypy.Sample]:
@@ -279,20 +317,15 @@ def _draw(spec: CorpusSpec, block: int) -> list[tinypy.Sample]:
     return [tinypy.sample(spec.level, rng, spec.variant) for _ in range(BLOCK)]
 
 
-def _try_out(spec: CorpusSpec, codes: Iterable[str], fate: dict, workers: int) -> None:
-    """Enter the fate of every code that has none yet."""
-    new = [code for code in dict.fromkeys(codes) if code not in fate]
-    # One more character than allowed, for the last newline.
-    outcomes = sandbox.run(new, max_output=spec.max_output + 1, workers=workers)
-    for code, outcome in zip(new, outcomes, strict=True):
-        output, reason = outcome.stdout.removesuffix("\n"), None
-        if (outcome.error or "").startswith("output:"):
-            reason = "too much output"
-        elif not outcome.ok:
-            reason = "raised"
-        elif len(Program(code, output, "").text) > spec.max_chars:
-            reason = "too long"
-        fate[code] = reason, output
+def _verdict(
+    spec: CorpusSpec, code: str, outcome: sandbox.Outcome
+) -> tuple[str | None, str]:
+    """Why to drop a program, or None; and what it printed."""
+    output = outcome.stdout.removesuffix("\n")
+    if not outcome.ok:
+        much = outcome.error.startswith("output:")
+        return "too much output" if much else "raised", output
+    return "too long" if _length(code, output) > spec.max_chars else None, output
 
 
 # ---------------------------------------------------------------- twins and splits

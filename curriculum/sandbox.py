@@ -40,7 +40,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 CHUNK = 256  # programs sent to a child at a time
-PATIENCE = 0.05  # s a child may keep what it knows to itself, to answer for many at once
+PATIENCE = (
+    0.05  # s a child may keep what it knows to itself, to answer for many at once
+)
 STAINS = ("import", "open", "__")  # what may outlive a program inside its process
 
 
@@ -216,6 +218,59 @@ class Sandbox:
         return f"the process exited with status {status}"
 
 
+class Team:
+    """Several sandboxes kept ready; use it in a `with` block.
+
+    Args are those of `run`, `sources` apart. Not for use by two threads at once.
+    """
+
+    def __init__(self, workers: int = 1, **options):
+        if workers < 1:
+            raise ValueError(f"workers is {workers!r}; it must be at least 1")
+        self._boxes = [Sandbox(**options) for _ in range(workers)]
+
+    def __enter__(self) -> "Team":
+        return self
+
+    def __exit__(self, *_) -> None:
+        for box in self._boxes:
+            box.close()
+
+    def run(self, sources: Sequence[str]) -> list[Outcome]:
+        """Run programs, shared out among the sandboxes; outcomes in their order."""
+        share = max(1, min(CHUNK, -(-len(sources) // len(self._boxes))))
+        starts = range(0, len(sources), share)
+        todo, lock = iter(starts), threading.Lock()
+        results: dict[int, list[Outcome]] = {}
+        errors: list[BaseException] = []
+
+        def work(box: Sandbox) -> None:
+            try:
+                while not errors:
+                    with lock:
+                        start = next(todo, None)
+                    if start is None:
+                        return
+                    results[start] = box.run(sources[start : start + share])
+            except BaseException as error:  # the other threads stop too
+                errors.append(error)
+
+        # Threads suffice: the work is done in the children.
+        boxes = self._boxes[: len(starts)]
+        threads = [threading.Thread(target=work, args=[box]) for box in boxes[1:]]
+        for thread in threads:
+            thread.start()
+        work(self._boxes[0])
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException as error:  # Ctrl-C: they stop after the chunk in hand
+            errors.append(error)
+        if errors:
+            raise errors[0]
+        return [outcome for start in starts for outcome in results[start]]
+
+
 def run(
     sources: Sequence[str],
     *,
@@ -243,42 +298,9 @@ def run(
     """
     if isinstance(sources, str):
         raise ValueError("sources is one string; give a list of programs: [source]")
-    if workers < 1:
-        raise ValueError(f"workers is {workers!r}; it must be at least 1")
     options = dict(seconds=seconds, memory_mb=memory_mb, max_output=max_output)
-    options |= dict(trace=trace, max_steps=max_steps)
-    Sandbox(**options)  # a wrong option is an error even when there is nothing to run
-    share = max(1, min(CHUNK, -(-len(sources) // workers)))
-    starts = range(0, len(sources), share)
-    todo, lock = iter(starts), threading.Lock()
-    results: dict[int, list[Outcome]] = {}
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            with Sandbox(**options) as sandbox:
-                while not errors:
-                    with lock:
-                        start = next(todo, None)
-                    if start is None:
-                        return
-                    results[start] = sandbox.run(sources[start : start + share])
-        except BaseException as error:  # the other threads stop too
-            errors.append(error)
-
-    # Threads suffice: the work is done in the children.
-    threads = [threading.Thread(target=work) for _ in starts[: workers - 1]]
-    for thread in threads:
-        thread.start()
-    work()
-    try:
-        for thread in threads:
-            thread.join()
-    except BaseException as error:  # Ctrl-C: they stop after the chunk in hand
-        errors.append(error)
-    if errors:
-        raise errors[0]
-    return [outcome for start in starts for outcome in results[start]]
+    with Team(workers, trace=trace, max_steps=max_steps, **options) as team:
+        return team.run(sources)
 
 
 def _stains(source: str) -> bool:
