@@ -23,7 +23,8 @@ import numpy as np
 
 from .. import files, train
 
-STAGES = ()  # rooms of this folder; each offers stages(size, device) -> list[Stage]
+# Rooms of this folder; each offers stages(size, device) -> list[Stage].
+STAGES = ("generation",)
 
 
 @dataclass(frozen=True)

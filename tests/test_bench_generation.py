@@ -1,0 +1,48 @@
+"""The references of the stages "generation" and "scoring" compute the same as ours."""
+
+from random import Random
+
+import pytest
+
+from curriculum import corpus, tinypy
+from curriculum.bench import reference_generation as plain
+from curriculum.tinypy import VARIANTS
+
+CASES = [(v, level) for v in VARIANTS for level in (*VARIANTS[v].levels, "ALL")]
+
+
+class OurRandom(Random):
+    """Chooses as our sampler does, so that both take the same decisions."""
+
+    def choice(self, options):
+        return tinypy._choose(self.random, options)
+
+
+@pytest.mark.parametrize("variant, level", CASES)
+def test_the_plain_generator_draws_the_same_programs_from_the_same_numbers(
+    variant, level
+):
+    ours, theirs = Random("same"), OurRandom("same")
+    generator = plain.Generator(level, theirs, variant)
+    for _ in range(300):
+        code = "".join(generator.tree().leaves())
+        assert code == tinypy.sample(level, ours, variant).code
+    assert ours.getstate() == theirs.getstate()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_plain_generator_keeps_the_same_texts(variant):
+    spec = corpus.CorpusSpec(200, "ALL", variant, 0, 1_000_000, 1_000_000)
+    rng = OurRandom(f"0/{variant}/ALL/0")  # of the corpus's first block
+    texts = plain.generate("ALL", rng, variant, size=200)
+    assert texts == corpus.build(spec).texts
+
+
+def test_the_tree_is_one():
+    root = plain.Generator("2.2", Random(0)).tree()
+    nodes = [root]
+    for node in nodes:
+        assert all(child.parent is node for child in node.children)
+        nodes += node.children
+    assert len(set(map(id, nodes))) == len(nodes) > len(list(root.leaves()))
+    assert root.children[0].symbol == "<2.2>"
