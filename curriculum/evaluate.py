@@ -7,29 +7,34 @@
   characters, numbers fished out by a regular expression, an empty output right when no
   digit is written. `exact` is greedy, must stop by itself, compares the whole text, and
   counts programs that print nothing apart.
+- One pass over the true text answers nearly everything (`ask`): as long as a model
+  writes what is true, the true text is what it has written. Only from its first mistake
+  on is there anything to decode, and all mistakes are continued together.
 - Results are kept per program, so that any group (label, grammar level) has its own share
   and interval, and each prediction can be laid beside the truth.
 
-Paper: Naïr et al. (2024) and its released evaluation scripts. Chapter 5 explains it.
+Paper: Naïr et al. (2024) and its released evaluation scripts; Leviathan et al. (2023)
+check a draft in one pass, as is done here with the truth. Chapter 5 explains it.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from .batches import IGNORE, Programs
+from . import asking
+from .asking import PROTOCOLS, TASKS, Question
 from .corpus import Corpus
 from .difficulty import LABELS
-from .model import generate
 from .stats import wilson_clustered
 
-PROTOCOLS = ("released", "exact")
-TASKS = ("token", "line", "execution")
+__all__ = ["PROTOCOLS", "TASKS", "Question"]  # offered here to those who evaluate
+TOGETHER = 256  # programs whose continuations are written together
 NUMBERS = re.compile(
     r"\d+\.\d+|\d+|-\d+|-\d+\.\d+"
 )  # as released: reads -5.3 as -5 and 3
@@ -73,26 +78,26 @@ class Answers:
         return found
 
 
+def ask(model, corpus: Corpus, ids, questions) -> list[Answers]:
+    """The answers to several questions, from one pass over the programs `ids`.
+
+    Raises: ValueError: no program, or one that exceeds the context.
+    """
+    ids = np.asarray(ids)
+    if not len(ids):
+        raise ValueError("ids is empty; an evaluation needs at least one program")
+    found = [_blank(question, corpus, ids) for question in questions]
+    for places in asking.groups(corpus.lengths[ids], TOGETHER):
+        said = asking.ask(model, corpus, ids[places], questions)
+        for number, answers in enumerate(found):
+            judge = {"token": _tokens, "line": _lines, "execution": _outputs}
+            judge[answers.task](answers, corpus, places, number, said)
+    return found
+
+
 def token_completion(model, corpus: Corpus, ids, protocol="exact", seed=0) -> Answers:
     """Ask for each character but the first, given the true characters before it."""
-    _check(protocol, ids)
-    ids = np.asarray(ids)
-    rows = Programs(corpus, device=_device(model))
-    draw = _generator(protocol, seed, model)
-    right, total = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
-    for places in _groups(rows.lengths[ids]):
-        inputs, targets = rows.rows(ids[places])
-        # the blank line that ends every text is not part of the snippet the paper asks for
-        asked = _all_but_last(targets != IGNORE, 2)
-        logits = _logits(model, inputs)  # (b, t, V)
-        if draw is None:
-            guess = logits.argmax(-1)  # (b, t)
-        else:
-            flat = logits.softmax(-1).flatten(0, 1)
-            guess = torch.multinomial(flat, 1, generator=draw).view(inputs.shape)
-        right[places] = ((guess == targets) & asked).sum(1).cpu().numpy()
-        total[places] = asked.sum(1).cpu().numpy()
-    return Answers("token", protocol, ids, right, total)
+    return ask(model, corpus, ids, [Question("token", protocol, seed)])[0]
 
 
 def line_completion(model, corpus: Corpus, ids, protocol="exact", seed=0) -> Answers:
@@ -101,77 +106,25 @@ def line_completion(model, corpus: Corpus, ids, protocol="exact", seed=0) -> Ans
     Released: as many characters as the true line has. Exact: until the model itself ends
     the line (cut 8 characters beyond the true length, where it is wrong already).
     """
-    _check(protocol, ids)
-    ids = np.asarray(ids)
-    tok = corpus.tokenizer
-    prompts, lines, owner = [], [], []
-    for place, i in enumerate(ids):
-        snippet = corpus[int(i)].text[:-2]  # without the blank line
-        begin = snippet.find("\n") + 1
-        while begin:
-            end = snippet.find("\n", begin)
-            line = snippet[begin:] if end < 0 else snippet[begin:end]
-            prompts.append(
-                torch.from_numpy(tok.encode(snippet[:begin]).astype(np.int64))
-            )
-            lines.append(line)
-            owner.append(place)
-            begin = end + 1
-    new = [len(line) + (0 if protocol == "released" else 8) for line in lines]
-    stop = None if protocol == "released" else (None, _newline(tok))
-    texts = _continue(model, tok, prompts, new, stop, _generator(protocol, seed, model))
-    right, total = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
-    similarity = np.zeros(len(ids))
-    for place, line, text in zip(owner, lines, texts, strict=True):
-        ended = protocol == "released" or text.endswith("\n")
-        text = text if protocol == "released" else text.removesuffix("\n")
-        right[place] += ended and text == line
-        total[place] += 1
-        similarity[place] += edit_similarity(text, line)
-    similarity /= np.maximum(total, 1)
-    return Answers("line", protocol, ids, right, total, similarity)
+    return ask(model, corpus, ids, [Question("line", protocol, seed)])[0]
 
 
+def execution(model, corpus: Corpus, ids, protocol="exact", seed=0) -> Answers:
+    """Ask for the output of each program.
+
+    Released: 20 or 30 characters, cut after the first blank line, beyond which the
+    release does not look. Exact: until the model writes a blank line.
+    """
+    return ask(model, corpus, ids, [Question("execution", protocol, seed)])[0]
+
+
+@functools.lru_cache(1 << 16)  # models make the same mistakes again and again
 def edit_similarity(one: str, other: str) -> int:
     """0 to 100: twice the matching characters over all, as the release's fuzzy ratio."""
     if one == other:
         return 100
     return round(
         100 * difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
-    )
-
-
-def execution(model, corpus: Corpus, ids, protocol="exact", seed=0) -> Answers:
-    """Ask for the output of each program."""
-    _check(protocol, ids)
-    ids = np.asarray(ids)
-    tok = corpus.tokenizer
-    programs = [corpus[int(i)] for i in ids]
-    if protocol == "released":
-        prompts = [p.prompt.removesuffix("\n") for p in programs]
-        new = [30 if "for" in p.prompt else 20 for p in programs]
-        stop = None
-    else:
-        prompts = [p.prompt for p in programs]
-        new = [len(p.text) - len(p.prompt) + 16 for p in programs]
-        stop = (_newline(tok), _newline(tok))
-    encoded = [torch.from_numpy(tok.encode(text).astype(np.int64)) for text in prompts]
-    texts = _continue(model, tok, encoded, new, stop, _generator(protocol, seed, model))
-    truth = [p.text[len(p.prompt) :] for p in programs]
-    judge = released_match if protocol == "released" else str.__eq__
-    right = np.array(
-        [judge(t, text) for t, text in zip(truth, texts, strict=True)], np.int64
-    )
-    empty = np.array([not p.output for p in programs])
-    return Answers(
-        "execution",
-        protocol,
-        ids,
-        right,
-        np.ones(len(ids), np.int64),
-        truth=truth,
-        predicted=texts,
-        empty=empty,
     )
 
 
@@ -183,9 +136,6 @@ def released_match(truth: str, predicted: str) -> bool:
 def released_numbers(text: str) -> list[float]:
     """The numbers the paper's script sees in an output."""
     return [float(n) for n in NUMBERS.findall(text.split("\n\n")[0].replace("\n", ""))]
-
-
-RUN = {"token": token_completion, "line": line_completion, "execution": execution}
 
 
 def evaluate(
@@ -202,8 +152,8 @@ def evaluate(
     """
     labels, levels = np.asarray(labels), corpus.levels[np.asarray(ids)]
     found = {"protocol": protocol, "programs": len(ids), "seed": seed}
-    for task in tasks:
-        answers = RUN[task](model, corpus, ids, protocol, seed)
+    questions = [Question(task, protocol, seed) for task in tasks]
+    for task, answers in zip(tasks, ask(model, corpus, ids, questions), strict=True):
         counts = np.ones(len(ids), bool)
         if task == "execution" and protocol == "exact":
             counts = ~answers.empty
@@ -226,18 +176,27 @@ def losses(model, corpus: Corpus, ids, loss_on: str = "all") -> np.ndarray:
 
     `losses(model, corpus, ids, "answer")` is the model-based difficulty of chapter 3.
     """
-    rows = Programs(corpus, loss_on, device=_device(model))
+    if loss_on not in ("all", "answer"):
+        raise ValueError(f"loss_on is {loss_on!r}; it must be all or answer")
+    return both_losses(model, corpus, ids)[loss_on]
+
+
+@torch.no_grad()
+def both_losses(model, corpus: Corpus, ids) -> dict:
+    """{"all": (n,), "answer": (n,)}: `losses` of both kinds, from one pass."""
     ids = np.asarray(ids)
-    found = np.zeros(len(ids))
-    for places in _groups(rows.lengths[ids]):
-        inputs, targets = rows.rows(ids[places])
-        logits = _logits(model, inputs)
+    found = {"all": np.zeros(len(ids)), "answer": np.zeros(len(ids))}
+    for places in asking.groups(corpus.lengths[ids], asking.READ):
+        text, lengths = asking.tokens(corpus, ids[places])
+        tokens = torch.from_numpy(text).to(model.head.weight.device)
         loss = torch.nn.functional.cross_entropy(
-            logits.transpose(1, 2), targets, ignore_index=IGNORE, reduction="none"
+            model(tokens[:, :-1]).transpose(1, 2), tokens[:, 1:], reduction="none"
         )  # (b, t)
-        found[places] = (
-            (loss.sum(1) / (targets != IGNORE).sum(1)).double().cpu().numpy()
-        )
+        loss, place = loss.cpu().numpy(), np.arange(1, text.shape[1])
+        answer = asking.prompts(corpus, ids[places])
+        for name, begin in (("all", np.ones_like(answer)), ("answer", answer)):
+            asked = (place >= begin[:, None]) & (place < lengths[:, None])
+            found[name][places] = np.mean(loss, 1, np.float64, where=asked)
     return found
 
 
@@ -252,75 +211,69 @@ class Watch:
 
     def __call__(self, run) -> dict:
         run.model.eval()
-        found = {}
-        for name, loss_on in (("valid", "all"), ("answer", "answer")):
-            values = losses(run.model, self.corpus, self.ids, loss_on)
-            found[name] = {
-                label: round(float(values[self.labels == i].mean()), 5)
+        both = both_losses(run.model, self.corpus, self.ids)
+        run.model.train()
+        return {
+            name: {
+                label: round(float(both[kind][self.labels == i].mean()), 5)
                 for i, label in enumerate(LABELS)
                 if (self.labels == i).any()
             }
-        run.model.train()
-        return found
+            for name, kind in (("valid", "all"), ("answer", "answer"))
+        }
 
 
 # --- inside ---
 
 
-def _check(protocol, ids):
-    if protocol not in PROTOCOLS:
-        raise ValueError(
-            f"protocol is {protocol!r}; it must be one of {', '.join(PROTOCOLS)}"
-        )
-    if not len(ids):
-        raise ValueError("ids is empty; an evaluation needs at least one program")
+def _blank(question, corpus, ids):
+    """Answers without an answer."""
+    n = len(ids)
+    right, total = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    blank = Answers(question.task, question.protocol, ids, right, total)
+    if question.task == "line":
+        blank.similarity = np.zeros(n)
+    if question.task == "execution":
+        programs = [corpus[int(i)] for i in ids]
+        blank.truth = [p.text[len(p.prompt) :] for p in programs]
+        blank.predicted = [""] * n
+        blank.empty = np.array([not p.output for p in programs])
+    return blank
 
 
-def _device(model):
-    return model.head.weight.device
+def _tokens(answers, corpus, places, number, said):
+    """Judge what was `said` to question `number` about the programs at `places`."""
+    same = said.same[number]  # (b, t), for the characters 1 … t
+    lengths = corpus.lengths[answers.ids[places]]
+    # the blank line that ends every text is not part of the snippet the paper asks for
+    asked = np.arange(1, same.shape[1] + 1) < lengths[:, None] - 2
+    answers.right[places] = (same & asked).sum(1)
+    answers.total[places] = asked.sum(1)
 
 
-def _generator(protocol, seed, model):
-    return (
-        torch.Generator(_device(model)).manual_seed(seed)
-        if protocol == "released"
-        else None
-    )
+def _lines(answers, corpus, places, number, said):
+    own = said.stretches.question == number
+    row, right = said.stretches.row[own], said.right[own]
+    break_it = answers.protocol == "exact"  # the line break belongs to the stretch
+    alike = np.full(len(row), 100.0)
+    true = [corpus.texts[i] for i in answers.ids[places]]
+    for i, j in zip(np.flatnonzero(~right), np.flatnonzero(own)[~right], strict=True):
+        start, end = said.stretches.start[j], said.stretches.end[j] - break_it
+        text = said.texts[j].removesuffix("\n") if break_it else said.texts[j]
+        alike[i] = edit_similarity(text, true[row[i]][start:end])
+    n = len(places)
+    total = np.bincount(row, minlength=n)
+    answers.right[places] = np.bincount(row, right, minlength=n)
+    answers.total[places] = total
+    answers.similarity[places] = np.bincount(row, alike, n) / np.maximum(total, 1)
 
 
-def _newline(tok):
-    return int(tok.encode("\n")[0])
-
-
-@torch.no_grad()
-def _logits(model, inputs):
-    return model(inputs)
-
-
-def _groups(lengths, size=128):
-    """Places in groups of similar length, so that little padding is computed."""
-    order = np.argsort(lengths, kind="stable")
-    return np.array_split(order, -(-len(order) // size))
-
-
-def _all_but_last(mask, k):
-    """`mask` (b, t) without the last k True of each row; Trues are contiguous."""
-    left = mask.flip(1).cumsum(1).flip(1)  # Trues from here to the end of the row
-    return mask & (left > k)
-
-
-def _continue(model, tok, prompts, new, stop, generator) -> list[str]:
-    """Continue prompts in groups of similar length; the texts in the order given."""
-    texts = [""] * len(prompts)
-    lengths = np.array([len(p) for p in prompts])
-    for places in _groups(lengths, 256):
-        written = generate(
-            model,
-            [prompts[i] for i in places],
-            torch.tensor([new[i] for i in places]),
-            stop,
-            generator,
-        )
-        for i, tokens in zip(places, written, strict=True):
-            texts[i] = tok.decode(tokens.numpy())
-    return texts
+def _outputs(answers, corpus, places, number, said):
+    answers.total[places] = 1
+    own = np.flatnonzero(said.stretches.question == number)  # one for each program
+    for place, j in zip(places, own, strict=True):
+        answers.predicted[place] = text = said.texts[j]
+        if answers.protocol == "exact":
+            answers.right[place] = said.right[j]
+        else:
+            answers.right[place] = released_match(answers.truth[place], text)

@@ -3,8 +3,7 @@
 - The architecture of the paper's released code: learned positions, pre-norm blocks,
   GELU, no dropout, an untied head, biases only where the release has them.
 - One fused attention over all heads; the release runs a Python loop over six.
-- A key/value `Cache` makes generation cost one position per character; rows of a batch
-  may have prompts of different lengths.
+- With a `decode.Cache` of keys and values, writing costs one position per character.
 - `parameter_count` and `flops_per_token` are formulas. The tests hold them against the
   model itself and against PyTorch's own operation counter.
 
@@ -76,8 +75,7 @@ class Attention(nn.Module):
         if cache is None:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         else:
-            k, v, seen = cache.extend(layer, k, v)  # (B, H, S, D), (B, 1, T, S)
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+            y = cache.attend(layer, q, k, v)  # (B, H, T, D)
         y = y.transpose(1, 2).reshape(B, T, C)  # heads side by side again
         return self.out(y)  # (B, T, C)
 
@@ -121,14 +119,14 @@ class GPT(nn.Module):
     def forward(self, tokens, cache=None):
         """Logits (B, T, V) for `tokens` (B, T), integers below V.
 
-        With a `cache`, `tokens` continue what it holds. Raises ValueError beyond the
-        context.
+        With a `decode.Cache`, `tokens` continue what it holds. Raises ValueError
+        beyond the context.
         """
         B, T = tokens.shape
         if cache is None:
             at = torch.arange(T, device=tokens.device)  # (T,)
         else:
-            at = cache.positions(T)  # (B, T)
+            at = cache.positions(T)  # (T,) or (B, T)
         if T > self.config.context:
             raise ValueError(
                 f"{T} characters exceed the context of {self.config.context}"
@@ -137,106 +135,6 @@ class GPT(nn.Module):
         for layer, block in enumerate(self.blocks):
             x = block(x, cache, layer)  # (B, T, C)
         return self.head(self.norm(x))  # (B, T, V)
-
-
-class Cache:
-    """Keys and values of the characters already read, one row per text.
-
-    Rows may have different lengths: entry `lengths[b]` is where row b goes on. What lies
-    beyond it is padding, hidden by the mask and overwritten as the row grows.
-    """
-
-    def __init__(self, model: GPT, rows: int, room: int):
-        c, weight = model.config, model.head.weight
-        if room > c.context:
-            raise ValueError(
-                f"room for {room} characters exceeds the context of {c.context}"
-            )
-        shape = (c.layers, rows, c.heads, room, c.width // c.heads)
-        self.keys = torch.zeros(shape, device=weight.device, dtype=weight.dtype)
-        self.values = torch.zeros_like(self.keys)  # (L, B, H, S, D)
-        self.lengths = torch.zeros(rows, dtype=torch.long, device=weight.device)
-
-    def positions(self, T):
-        return self.lengths[:, None] + torch.arange(
-            T, device=self.lengths.device
-        )  # (B, T)
-
-    def extend(self, layer, k, v):
-        """Store k, v (B, H, T, D); return all (B, H, S, D) and who may see whom."""
-        at = self.positions(k.shape[2])  # (B, T)
-        rows = torch.arange(len(at), device=at.device)[:, None]  # (B, 1)
-        self.keys[layer, rows, :, at] = k.transpose(1, 2)
-        self.values[layer, rows, :, at] = v.transpose(1, 2)
-        S = int(at.max()) + 1  # no need to look at room nobody has reached
-        slots = torch.arange(S, device=at.device)
-        seen = slots <= at[:, None, :, None]  # (B, 1, T, S)
-        return self.keys[layer, :, :, :S], self.values[layer, :, :, :S], seen
-
-    def keep(self, rows):
-        """Drop all rows but those where `rows` (B,) is True; returns the new mask."""
-        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
-        self.lengths = self.lengths[rows]
-        return rows[rows]
-
-
-@torch.no_grad()
-def generate(model: GPT, prompts, new, stop=None, generator=None) -> list[torch.Tensor]:
-    """Continue each prompt by up to `new` characters.
-
-    Args:
-        prompts: list of 1-D integer tensors, at least one character each.
-        new: how many characters, one number or one per prompt; cut at the context.
-        stop: two characters (a, b) that end a text when b follows a, such as the blank
-            line; the prompt's last character counts as a first a; with a = None any b
-            ends it. None: always `new` characters.
-        generator: draws from the softmax at temperature 1; None takes the likeliest.
-    Returns: list of 1-D tensors, the new characters alone, the final b included.
-    """
-    device = model.head.weight.device
-    n = len(prompts)
-    lengths = torch.tensor([len(p) for p in prompts], device=device)  # (B,)
-    limit = torch.as_tensor(new, device=device).expand(n).clone()
-    limit = torch.minimum(limit, model.config.context - lengths)
-    texts = [[] for _ in range(n)]
-    order = torch.nonzero(limit > 0).flatten()  # which text a row of the batch writes
-    if not len(order):
-        return [torch.tensor([], dtype=torch.long) for _ in range(n)]
-    padded = nn.utils.rnn.pad_sequence(
-        [prompts[i].long() for i in order.tolist()], batch_first=True
-    ).to(device)  # (B, T)
-    cache = Cache(model, len(order), int((lengths + limit)[order].max()))
-    rows = torch.arange(len(order), device=device)
-    last_at = lengths[order] - 1
-    logits = model(padded, cache)[rows, last_at]  # (B, V)
-    cache.lengths += lengths[order]
-    before = padded[rows, last_at]
-    going = torch.ones(len(order), dtype=torch.bool, device=device)
-    for written in range(1, int(limit.max()) + 1):
-        if generator is None:
-            token = logits.argmax(-1)  # (B,)
-        else:
-            token = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
-        for i, t, on in zip(
-            order.tolist(), token.tolist(), going.tolist(), strict=True
-        ):
-            if on:
-                texts[i].append(t)
-        going = going & (written < limit[order])
-        if stop is not None:
-            ended = token == stop[1]
-            going = going & ~(ended if stop[0] is None else ended & (before == stop[0]))
-        alive = int(going.sum())
-        if not alive:
-            break
-        if alive < 0.7 * len(
-            order
-        ):  # moving the cache costs, so not for every ended row
-            order, token, going = order[going], token[going], cache.keep(going)
-        before = token
-        logits = model(token[:, None], cache)[:, 0]  # (B, V)
-        cache.lengths += going  # an ended row stays where it is
-    return [torch.tensor(text, dtype=torch.long) for text in texts]
 
 
 def parameter_count(c: GPTConfig) -> int:

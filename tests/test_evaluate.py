@@ -6,6 +6,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from curriculum import asking
 from curriculum import evaluate as E
 from curriculum import model as M
 
@@ -28,52 +29,42 @@ class Oracle(nn.Module):
             for i in range(len(text)):
                 self.next[text[:i]] = text[i]
         self.wrong_after = wrong_after  # a text after which the oracle starts to err
-        self.seen = None
 
     def forward(self, tokens, cache=None):
-        B, T = tokens.shape
         rows = tokens.tolist()
+        if cache is not None and cache.branching:
+            cache.seen = [old + new for old, new in zip(cache.seen, rows, strict=True)]
+            return torch.stack([self.say(seen)[None] for seen in cache.seen])
         if cache is not None:
-            if T > 1 or self.seen is None or len(self.seen) != B:
-                self.seen = [[] for _ in range(B)] if T > 1 else self.seen
-            lengths = cache.lengths.tolist()
-            self.seen = [
-                old[:n] + new
-                for old, n, new in zip(self.seen, lengths, rows, strict=True)
-            ]
-            full, first = self.seen, [n for n in lengths]
-        else:
-            full, first = rows, [0] * B
-        logits = torch.zeros(B, T, self.config.vocabulary)
-        for b in range(B):
-            for t in range(T):
-                seen = tuple(full[b][: first[b] + t + 1])
-                guess = self.next.get(seen, 0)
-                if self.wrong_after is not None and len(seen) >= self.wrong_after:
-                    guess = (guess + 1) % self.config.vocabulary
-                logits[b, t, guess] = 50.0
-        return logits
+            cache.read += rows
+        return torch.stack(
+            [torch.stack([self.say(r[: t + 1]) for t in range(len(r))]) for r in rows]
+        )
+
+    def say(self, seen):
+        guess = self.next.get(tuple(seen), 0)
+        if self.wrong_after is not None and len(seen) >= self.wrong_after:
+            guess = (guess + 1) % self.config.vocabulary
+        return 50.0 * F.one_hot(torch.tensor(guess), self.config.vocabulary).float()
 
 
-class Keep(M.Cache):
-    """The real cache has keys; the oracle only needs lengths, and to forget ended rows."""
+class Memory:
+    """What `decode.Cache` is to a model: here the texts themselves."""
 
-    def __init__(self, model, rows, room):
-        self.model = model
-        self.lengths = torch.zeros(rows, dtype=torch.long)
-        model.seen = None
+    def __init__(self, model):
+        self.device, self.branching, self.read = "cpu", False, []
+
+    def branch(self, texts, cuts):
+        self.branching, self.written = True, 0
+        self.seen = [self.read[t][:c] for t, c in zip(texts, cuts, strict=True)]
 
     def keep(self, rows):
-        self.lengths = self.lengths[rows]
-        self.model.seen = [
-            s for s, k in zip(self.model.seen, rows.tolist(), strict=True) if k
-        ]
-        return rows[rows]
+        self.seen = [self.seen[i] for i in rows]
 
 
 @pytest.fixture
 def oracle(smoke, monkeypatch):
-    monkeypatch.setattr(M, "Cache", Keep)
+    monkeypatch.setattr(asking, "Cache", Memory)
     return lambda **f: Oracle(smoke[1].corpus, **f)
 
 
@@ -84,7 +75,10 @@ def asked(smoke):
 
 def ask_each(task, oracle, corpus, ids, protocol="exact", **fields):
     """One oracle per program; the answers as arrays."""
-    found = [E.RUN[task](oracle(only=i, **fields), corpus, [i], protocol) for i in ids]
+    found = [
+        E.ask(oracle(only=i, **fields), corpus, [i], [E.Question(task, protocol)])[0]
+        for i in ids
+    ]
     return tuple(
         np.concatenate([getattr(a, n) for a in found]) for n in ("right", "total")
     ), found

@@ -1,4 +1,4 @@
-"""The model: causal, counted right, and the same with a cache as without."""
+"""The model: causal and counted right."""
 
 import pytest
 import torch
@@ -48,60 +48,6 @@ def test_no_position_sees_the_future(net):
     assert not torch.allclose(before[:, 12:], after[:, 12:])
 
 
-def test_cache_in_pieces_equals_one_pass(net):
-    tokens = torch.randint(43, (3, 30), generator=torch.Generator().manual_seed(1))
-    cache, pieces = M.Cache(net, 3, 30), []
-    for part in tokens.split([11, 1, 1, 7, 10], dim=1):
-        pieces.append(net(part, cache))
-        cache.lengths += part.shape[1]
-    assert torch.allclose(torch.cat(pieces, 1), net(tokens), atol=1e-5)
-
-
-def slow(net, prompt, new, stop):
-    """The plain way: the whole text again for every character."""
-    text = prompt.tolist()
-    while len(text) < len(prompt) + new and len(text) < net.config.context:
-        text.append(int(net(torch.tensor([text]))[0, -1].argmax()))
-        if stop and text[-1] == stop[1] and stop[0] in (None, text[-2]):
-            break
-    return text[len(prompt) :]
-
-
-@pytest.mark.parametrize("stop", [None, (None, 5), (7, 7)])
-def test_generation_of_ragged_prompts_equals_the_plain_way(net, stop):
-    g = torch.Generator().manual_seed(2)
-    prompts = [torch.randint(43, (n,), generator=g) for n in (3, 17, 1, 46, 9, 48)]
-    new = torch.tensor([12, 5, 20, 9, 0, 4])
-    texts = M.generate(net, prompts, new, stop)
-    for prompt, n, text in zip(prompts, new.tolist(), texts, strict=True):
-        assert text.tolist() == slow(net, prompt, n, stop)
-
-
-def test_generation_stops_at_the_stop(net):
-    prompts = [
-        torch.randint(43, (n,), generator=torch.Generator().manual_seed(n))
-        for n in range(1, 9)
-    ]
-    free = M.generate(net, prompts, 30)
-    some = next(t for t in free if len(set(t.tolist())) > 1)
-    end = int(some[1])
-    stopped = M.generate(net, prompts, 30, (None, end))
-    for full, text in zip(free, stopped, strict=True):
-        full = full.tolist()
-        first = full.index(end) + 1 if end in full else len(full)
-        assert text.tolist() == full[:first]
-
-
-def test_sampling_is_repeatable_and_seeded(net):
-    prompts = [torch.tensor([1, 2, 3])] * 4
-
-    def draw(seed):
-        generator = torch.Generator().manual_seed(seed)
-        return torch.stack(M.generate(net, prompts, 10, generator=generator))
-
-    assert torch.equal(draw(0), draw(0)) and not torch.equal(draw(0), draw(1))
-
-
 def test_first_weights_depend_on_the_seed_alone():
     c = M.config("nano", 43)
     torch.manual_seed(99)
@@ -125,5 +71,3 @@ def test_bad_shapes_name_the_value(net):
         M.config("huge", 43)
     with pytest.raises(ValueError, match="49 characters exceed the context of 48"):
         net(torch.zeros(1, 49, dtype=torch.long))
-    with pytest.raises(ValueError, match="exceeds the context"):
-        M.Cache(net, 1, 49)
