@@ -376,17 +376,16 @@ def split(
     """
     if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
         raise ValueError(f"shares are {shares!r}; use three numbers >= 0 with sum 1")
-    keys = [twin_key(code, by) for code in corpus.codes]
-    place = {}  # of each group of twins, from 0 to 1
-    for key in set(keys):
-        place[key] = int(files.digest(f"{seed}/{key}".encode())[:16], 16) / 2**64
+    keys = (f"{seed}/{twin_key(code, by)}".encode() for code in corpus.codes)
+    places = [int.from_bytes(hashlib.sha256(key).digest()[:8], "big") for key in keys]
+    place = np.array(places, dtype=np.uint64) / 2**64  # of each group, from 0 to 1
     bounds = np.cumsum(shares[:2])
-    side = np.searchsorted(bounds, [place[key] for key in keys], side="right")
+    side = np.searchsorted(bounds, place, side="right")
     sides = [np.flatnonzero(side == i).astype(np.int64) for i in range(3)]
     for name, share, ids in zip(Split._fields, shares, sides, strict=False):
         if share and not len(ids):
             raise ValueError(
                 f"the {name} side, share {share:g}, got none of {len(corpus)} programs"
-                f" ({len(place)} groups of twins); build a larger corpus"
+                f" ({len(set(places))} groups of twins); build a larger corpus"
             )
     return Split(*sides, by)

@@ -1,7 +1,8 @@
 """Read one program once: the tree, the tokens and the counts that difficulty needs.
 
 Every static scorer in `difficulty.py` asks a `Reading` for numbers. A `Reading`
-parses its program once and walks the tokens once, whichever scores are wanted.
+parses its program once and walks the tree and the tokens once each, if a score needs
+them. Programs as plain as TinyPy's take the quick way of `plain.py`.
 
 Notable points:
 
@@ -24,10 +25,13 @@ import keyword
 import token as token_kinds
 import tokenize
 import warnings
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from radon.visitors import ComplexityVisitor, HalsteadVisitor
+
+from . import plain
+from .plain import elif_below
 
 # radon spends about three stack frames a level of the tree, and Python allows 1,000.
 # A fixed limit gives one answer wherever a program is scored: in a notebook, where
@@ -61,9 +65,14 @@ _STRING_OPENS = {
 _STRING_CLOSES = {
     getattr(token_kinds, name, -1) for name in ("FSTRING_END", "TSTRING_END")
 } - {-1}
-_OPERATOR_WORDS = frozenset(keyword.kwlist) - {"True", "False", "None"}
+_CLOSING = frozenset(")]}")
 _PAIRS = {"(": "( )", "[": "[ ]", "{": "{ }"}
 _AFTER_OPERAND = {"(": "call ( )", "[": "index [ ]"}
+_OPERATORS = {
+    word: _PAIRS.get(word, word)
+    for word in (*plain.SIGNS, *keyword.kwlist)
+    if word not in ("...", "True", "False", "None", *_CLOSING)
+}
 
 
 class ProgramError(ValueError):
@@ -78,8 +87,7 @@ class ProgramError(ValueError):
         return type(self), (self.file, self.line, self.reason)
 
 
-@dataclass(frozen=True)
-class Halstead:
+class Halstead(NamedTuple):
     """Operators and operands of one program, each as (text, count), first seen first.
 
     n1, n2 are the distinct operators and operands, N1, N2 all of them.
@@ -98,11 +106,11 @@ class Halstead:
 
     @property
     def N1(self) -> int:
-        return sum(count for _, count in self.operators)
+        return sum([count for _, count in self.operators])
 
     @property
     def N2(self) -> int:
-        return sum(count for _, count in self.operands)
+        return sum([count for _, count in self.operands])
 
     @property
     def difficulty(self) -> float:
@@ -110,8 +118,7 @@ class Halstead:
         return self.n1 / 2 * (self.N2 / self.n2) if self.n2 else 0.0
 
 
-@dataclass(frozen=True)
-class Lexical:
+class Lexical(NamedTuple):
     """What one walk over the tokens gives: sizes, and the standard Halstead count."""
 
     lines: int  # lines that carry code
@@ -139,66 +146,65 @@ class Reading:
         # Python reads all three line ends as one; so do the counts below.
         self.source = source.replace("\r\n", "\n").replace("\r", "\n")
         self.file = file
-        self.tree = _parse(self.source, file)
+        self._plain = plain.is_plain(self.source)
+        self.tree = _parse(self.source, file, self._plain)
+        self._lexical: Lexical | None = None
+        self._walk: plain.Walk | _Radon | None = None
 
     @classmethod
     def of(cls, source: "str | Reading", file: str = "<program>") -> "Reading":
         """Return `source` itself when it has already been read."""
         return source if isinstance(source, cls) else cls(source, file)
 
-    @cached_property
+    @property
     def lexical(self) -> Lexical:
         """The token walk; done when first asked for."""
-        try:
-            return _lex(self.source)
-        except (tokenize.TokenError, SyntaxError) as error:
-            reason = f"cannot be split into tokens: {error}"
-            raise ProgramError(self.file, None, reason) from None
+        if self._lexical is None:
+            try:
+                lex = _lex_plain if self._plain else _lex
+                self._lexical = lex(self.source)
+            except (tokenize.TokenError, SyntaxError) as error:
+                reason = f"cannot be split into tokens: {error}"
+                raise ProgramError(self.file, None, reason) from None
+        return self._lexical
 
-    @cached_property
+    @property
     def cyclomatic(self) -> int:
         """radon's total for the file: 1 + the decisions it counts."""
-        return ComplexityVisitor.from_ast(self.tree).total_complexity
+        return self._walked().cyclomatic
 
-    @cached_property
+    @property
     def halstead_radon(self) -> float:
         """Halstead difficulty over the operators radon knows."""
-        seen = HalsteadVisitor.from_ast(self.tree)
-        n1, n2 = seen.distinct_operators, seen.distinct_operands
-        return n1 / 2 * (seen.operands / n2) if n2 else 0.0
+        return self._walked().halstead_radon
 
-    @cached_property
+    @property
     def depth(self) -> int:
         """How many flow blocks stand around the innermost one, itself included."""
-        deepest, stack = 0, [(self.tree, 0)]
-        while stack:
-            node, depth = stack.pop()
-            if isinstance(node, _FLOW):
-                depth += 1
-                deepest = max(deepest, depth)
-            for field in _BLOCKS:
-                inner = getattr(node, field, None)
-                if not isinstance(inner, list):  # a lambda's body is an expression
-                    continue
-                # The tree hangs an `elif` inside the `else` of its `if`; the author
-                # wrote both at the same indentation.
-                flat = elif_below(node)
-                stack.extend((child, depth - (child is flat)) for child in inner)
-        return deepest
+        return self._walked().depth
+
+    def _walked(self) -> "plain.Walk | _Radon":
+        """The tree walk; done when first asked for. Unusual trees are left to radon."""
+        if self._walk is None:
+            self._walk = plain.walk(self.tree) or _Radon(self.tree)
+        return self._walk
 
 
-# --- parsing and tokens ---------------------------------------------------------
+# --- parsing and walking --------------------------------------------------------
 
 
-def _parse(source, file):
+def _parse(source, file, plain_text):
     too_deep = f"nested more than {MAX_NESTING} levels deep"
     if "\0" in source:
         line = source.count("\n", 0, source.index("\0")) + 1
         raise ProgramError(file, line, "contains a null byte: not a text file?")
     try:
-        with warnings.catch_warnings():  # "invalid escape sequence" is not our affair
-            warnings.simplefilter("ignore")
+        if plain_text:  # nothing in it that Python could warn of
             tree = ast.parse(source)
+        else:
+            with warnings.catch_warnings():  # "invalid escape" is not our affair
+                warnings.simplefilter("ignore")
+                tree = ast.parse(source)
     except SyntaxError as error:  # also IndentationError and TabError
         raise ProgramError(
             file, error.lineno, f"{type(error).__name__}: {error.msg}"
@@ -222,6 +228,41 @@ def _too_deep_at(tree):
             return 0
         line = next((n.lineno for n in level if hasattr(n, "lineno")), line)
     return line
+
+
+class _Radon:
+    """What `plain.walk` gives, for any tree; each count has a walk of its own."""
+
+    def __init__(self, tree):
+        self.tree = tree
+
+    @cached_property
+    def cyclomatic(self):
+        return ComplexityVisitor.from_ast(self.tree).total_complexity
+
+    @cached_property
+    def halstead_radon(self):
+        seen = HalsteadVisitor.from_ast(self.tree)
+        n1, n2 = seen.distinct_operators, seen.distinct_operands
+        return n1 / 2 * (seen.operands / n2) if n2 else 0.0
+
+    @cached_property
+    def depth(self):
+        deepest, stack = 0, [(self.tree, 0)]
+        while stack:
+            node, depth = stack.pop()
+            if isinstance(node, _FLOW):
+                depth += 1
+                deepest = max(deepest, depth)
+            for field in _BLOCKS:
+                inner = getattr(node, field, None)
+                if not isinstance(inner, list):  # a lambda's body is an expression
+                    continue
+                # The tree hangs an `elif` inside the `else` of its `if`; the author
+                # wrote both at the same indentation.
+                flat = elif_below(node)
+                stack.extend((child, depth - (child is flat)) for child in inner)
+        return deepest
 
 
 def _code_tokens(source):
@@ -249,42 +290,42 @@ def _between(source, start, end):
 
 
 def _lex(source):
-    operators, operands = {}, {}
+    words = []
     last_column = {}  # row -> where its code ends
-    tokens, after_operand = 0, False
-    for kind, text, (row, column), (end_row, end_column) in _code_tokens(source):
-        tokens += 1
+    for _, text, (row, column), (end_row, end_column) in _code_tokens(source):
+        words.append(text)
         if end_row > row:  # a string over several lines
             for i, part in enumerate(text.split("\n")):
                 last_column[row + i] = len(part) + (0 if i else column)
         else:
             last_column[row] = end_column
-        if kind == token_kinds.OP and text != "...":
-            if text in ")]}":  # counted when it was opened
-                after_operand = True
-                continue
-            if after_operand and text in _AFTER_OPERAND:
-                text = _AFTER_OPERAND[text]
-            text = _PAIRS.get(text, text)
-        elif text not in _OPERATOR_WORDS:
-            operands[text] = operands.get(text, 0) + 1
+    return _lexical(words, last_column.values())
+
+
+def _lex_plain(source):
+    source = plain.without_comments(source)
+    rows = [row.rstrip() for row in source.split("\n")]
+    return _lexical(plain.words(source), [len(row) for row in rows if row])
+
+
+def _lexical(words, widths):
+    """Args: the tokens that are code; the width of each line that carries code."""
+    operators, operands, after_operand = {}, {}, False
+    for word in words:
+        if word in _OPERATORS:
+            if after_operand and word in _AFTER_OPERAND:
+                word = _AFTER_OPERAND[word]
+            else:
+                word = _OPERATORS[word]
+            operators[word] = operators.get(word, 0) + 1
+            after_operand = False
+        else:
+            if word not in _CLOSING:  # a pair is counted where it opens
+                operands[word] = operands.get(word, 0) + 1
             after_operand = True
-            continue
-        operators[text] = operators.get(text, 0) + 1
-        after_operand = False
-    lines = len(last_column)
     return Lexical(
-        lines=lines,
-        characters=sum(last_column.values()) + max(lines - 1, 0),  # and line breaks
-        tokens=tokens,
+        lines=len(widths),
+        characters=sum(widths) + max(len(widths) - 1, 0),  # and line breaks
+        tokens=len(words),
         halstead=Halstead(tuple(operators.items()), tuple(operands.items())),
     )
-
-
-def elif_below(node):
-    """Return the `if` node that is written as this node's `elif`, or None."""
-    if not isinstance(node, ast.If) or len(node.orelse) != 1:
-        return None
-    below = node.orelse[0]
-    same_column = isinstance(below, ast.If) and below.col_offset == node.col_offset
-    return below if same_column else None
