@@ -4,8 +4,9 @@ from random import Random
 
 import pytest
 
-from curriculum import corpus, tinypy
+from curriculum import corpus, difficulty, tinypy
 from curriculum.bench import reference_generation as plain
+from curriculum.bench import reference_scoring as scoring
 from curriculum.tinypy import VARIANTS
 
 CASES = [(v, level) for v in VARIANTS for level in (*VARIANTS[v].levels, "ALL")]
@@ -46,3 +47,12 @@ def test_the_tree_is_one():
         nodes += node.children
     assert len(set(map(id, nodes))) == len(nodes) > len(list(root.leaves()))
     assert root.children[0].symbol == "<2.2>"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_plain_scoring_gives_the_same_scores(variant):
+    codes = corpus.build(corpus.CorpusSpec(400, variant=variant)).codes
+    ours, theirs = difficulty.score_many(codes).table, scoring.score_many(codes)
+    assert list(ours) == list(theirs)
+    for name, column in ours.items():
+        assert column == pytest.approx(theirs[name], rel=1e-12), name

@@ -153,7 +153,7 @@ def test_renaming_keeps_what_is_no_variable():
 
 def test_twin_keys_of_a_real_file():
     source = open(twins.__file__).read()
-    longer = source.replace("words", "the_words")
+    longer = source.replace("indents", "the_indents")
     assert longer != source
     assert twin_key(source, "renamed") == twin_key(longer, "renamed")
 
