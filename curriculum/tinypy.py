@@ -268,18 +268,22 @@ def sample(level: str, rng: Random, variant: str = "july") -> Sample:
     Raises: ValueError: unknown level or variant, or a level the variant lacks.
     """
     level, start = _start(level, rng.random, variant)
-    random, context = rng.random, _Context(VARIANTS[variant])
-    todo, text = [*_compiled(variant)[start]], []
-    while todo:  # always the leftmost symbol first
-        item = todo.pop()
+    text: list[str] = []
+    context = _Context(VARIANTS[variant])
+    _write(_compiled(variant)[start], context, rng.random, text.append)
+    return Sample("".join(text), level)
+
+
+def _write(items, context: _Context, random, add) -> None:
+    """Add the text that a sequence of the compiled grammar becomes, left to right."""
+    for item in items:
         kind = item.__class__
         if kind is str:
-            text.append(item)
+            add(item)
         elif kind is list:
-            todo += item[int(random() * len(item))]
+            _write(item[int(random() * len(item))], context, random, add)
         else:
-            text.append(item(context, random))
-    return Sample("".join(text), level)
+            add(item(context, random))
 
 
 def derive(level: str, rng: Random, variant: str = "july") -> Tree:
@@ -336,7 +340,7 @@ def _start(level: str, random, variant: str) -> tuple[str, str]:
 
 @functools.cache
 def _compiled(variant: str) -> dict[str, tuple]:
-    """The grammar as the sampler's stack wants it: symbol -> what it becomes, last first.
+    """The grammar as the sampler wants it: symbol -> what it becomes, in order.
 
     An item is a list of alternatives, a method, or text. Where there is one alternative
     there is no choice: it stands in place of its symbol, joined with the text around.
@@ -356,7 +360,7 @@ def _compiled(variant: str) -> dict[str, tuple]:
             if items and type(item) is type(items[-1]) is str:
                 item = items.pop() + item
             items.append(item)
-        return tuple(reversed(items))
+        return tuple(items)
 
     for symbol, alternatives in choices.items():
         alternatives += map(sequence, rules[symbol])
