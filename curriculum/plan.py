@@ -151,8 +151,16 @@ class Plan:
 
     @functools.cached_property
     def table(self) -> np.ndarray:
-        """The whole plan: (S, B) program ids."""
-        return np.stack([self.at(step) for step in range(self.steps)])
+        """The whole plan: (S, B) program ids. Row by row the same as `at`, but quicker."""
+        if self.schedule.pacing:
+            return np.stack([self.at(step) for step in range(self.steps)])
+        rows = np.empty(self.steps * self.batch, np.int64)
+        for stage, pool in enumerate(self.pools):
+            first, last = self.starts[stage] * self.batch, self.starts[stage + 1]
+            for epoch, at in enumerate(range(first, last * self.batch, len(pool))):
+                part = rows[at : min(at + len(pool), last * self.batch)]
+                part[:] = self._epoch_order(stage, epoch)[: len(part)]
+        return self.ids[rows].reshape(self.steps, self.batch)
 
     @property
     def spec(self) -> dict:
@@ -173,10 +181,12 @@ class Plan:
     def save(self, path):
         """Write the table as Parquet (step, programs), with spec and digest inside."""
         meta = {"spec": json.dumps(self.spec), "digest": self.digest}
+        starts = np.arange(self.steps + 1, dtype=np.int32) * self.batch
+        programs = pa.array(self.table.astype(np.int32).ravel())
         table = pa.table(
             {
                 "step": np.arange(self.steps, dtype=np.int32),
-                "programs": pa.array(list(self.table.astype(np.int32))),
+                "programs": pa.ListArray.from_arrays(starts, programs),
             }
         ).replace_schema_metadata(meta)
         sink = pa.BufferOutputStream()
@@ -189,7 +199,8 @@ class Plan:
         try:
             table = pq.read_table(path)
             meta = table.schema.metadata
-            ids = np.array(table["programs"].to_pylist(), np.int64)
+            ids = table["programs"].combine_chunks().flatten().to_numpy()
+            ids = ids.astype(np.int64).reshape(len(table), -1)
             spec, kept = json.loads(meta[b"spec"]), meta[b"digest"].decode()
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise ValueError(
@@ -244,14 +255,13 @@ def preflight(
         rate: tokens a second on this device, if measured.
     """
     counts = np.asarray(lengths)[plan.table].sum(1)  # (S,)
-    label_of = dict(zip(plan.ids.tolist(), plan.labels.tolist(), strict=True))
+    label_of = np.zeros(len(lengths), np.int64)
+    label_of[plan.ids] = plan.labels
     stages = []
     for first, last in zip(plan.starts[:-1], plan.starts[1:], strict=True):
         drawn = plan.table[first:last]
         distinct = np.unique(drawn)
-        found = np.bincount(
-            [label_of[i] for i in distinct.tolist()], minlength=len(LABELS)
-        )
+        found = np.bincount(label_of[distinct], minlength=len(LABELS))
         pool = len(plan.pools[len(stages)]) if plan.pools else len(plan.ids)
         stages.append(
             {
