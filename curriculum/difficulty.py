@@ -137,8 +137,7 @@ def score_many(
     if not isinstance(workers, int) or workers < 1:
         raise ValueError(f"workers={workers!r}: give a whole number, 1 or more")
     sources = list(sources)
-    files = [f"<program {i}>" for i in range(len(sources))] if files is None else files
-    if len(files) != len(sources):
+    if files is not None and len(files) != len(sources):
         raise ValueError(f"{len(files)} files name {len(sources)} programs")
 
     groups = {
@@ -161,6 +160,7 @@ def score_many(
         "model": _score_with_model,
     }
 
+    every = range(len(sources))
     table = {name: np.full(len(sources), np.nan) for name in names}  # (N,) each
     errors, bad = [], set()
     total = len(sources) * sum(bool(scorers) for scorers in groups.values())
@@ -169,18 +169,19 @@ def score_many(
         if not scorers:
             continue
         # A program that could not be read is neither run nor shown to a model.
-        order = [i for i in range(len(sources)) if i not in bad]
+        order = [i for i in range(len(sources)) if i not in bad] if bad else every
         done += len(sources) - len(order)
         size = CHUNKS[group]
         parts = [order[i : i + size] for i in range(0, len(order), size)]
         job = partial(jobs[group], scorers=scorers)
-        texts = [[sources[i] for i in part] for part in parts]
+        texts = ([sources[i] for i in part] for part in parts)
         processes = min(workers, len(parts)) if group == "text" else 1
         for part, results in zip(parts, _each(job, texts, processes), strict=True):
             for i, result in zip(part, results, strict=True):
                 if isinstance(result, ProgramError):
                     bad.add(i)
-                    errors.append((i, str(files[i]), result.line, result.reason))
+                    file = f"<program {i}>" if files is None else str(files[i])
+                    errors.append((i, file, result.line, result.reason))
                     continue
                 for scorer, value in zip(scorers, result, strict=True):
                     table[scorer.name][i] = value

@@ -31,6 +31,8 @@ class CharTokenizer:
         self._points = np.array([ord(c) for c in alphabet], dtype=np.uint32)
         self._table = np.full(self._points.max() + 2, -1, dtype=np.int16)
         self._table[self._points] = np.arange(self.size)
+        self._ascii = alphabet.encode() if alphabet.isascii() else b""
+        self._bytes = bytes.maketrans(self._ascii, bytes(range(len(self._ascii))))
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "CharTokenizer":
@@ -51,6 +53,10 @@ class CharTokenizer:
 
         Raises: ValueError: an unknown character; it is named, with its place and line.
         """
+        if text.isascii():  # a byte a character, where Unicode takes twelve on the way
+            data = bytearray(text, "ascii")
+            if not data.translate(None, self._ascii):  # nothing unknown is left
+                return np.frombuffer(data.translate(self._bytes), dtype=np.uint8)
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         tokens = self._table[np.minimum(points, len(self._table) - 1)]
         if len(tokens) and tokens.min() < 0:
