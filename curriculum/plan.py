@@ -257,11 +257,12 @@ def preflight(
     counts = np.asarray(lengths)[plan.table].sum(1)  # (S,)
     label_of = np.zeros(len(lengths), np.int64)
     label_of[plan.ids] = plan.labels
-    stages = []
+    stages, ever = [], np.zeros(len(lengths), bool)
     for first, last in zip(plan.starts[:-1], plan.starts[1:], strict=True):
-        drawn = plan.table[first:last]
-        distinct = np.unique(drawn)
-        found = np.bincount(label_of[distinct], minlength=len(LABELS))
+        drawn, seen = plan.table[first:last], np.zeros(len(lengths), bool)
+        seen[drawn] = True
+        ever |= seen
+        found = np.bincount(label_of[seen], minlength=len(LABELS))
         pool = len(plan.pools[len(stages)]) if plan.pools else len(plan.ids)
         stages.append(
             {
@@ -277,7 +278,7 @@ def preflight(
         stages,
         plan.steps,
         plan.table.size,
-        len(np.unique(plan.table)),
+        int(ever.sum()),
         tokens,
         tokens * flops_per_token,
         tokens / rate / 60 if rate else None,

@@ -1,10 +1,11 @@
-"""The references of the stages "generation" and "scoring" compute the same as ours."""
+"""The references of generation and scoring compute the same as ours; corpus sizes."""
 
 from random import Random
 
 import pytest
 
 from curriculum import corpus, difficulty, tinypy
+from curriculum.bench import corpus_sizes
 from curriculum.bench import reference_generation as plain
 from curriculum.bench import reference_scoring as scoring
 from curriculum.tinypy import VARIANTS
@@ -56,3 +57,14 @@ def test_plain_scoring_gives_the_same_scores(variant):
     assert list(ours) == list(theirs)
     for name, column in ours.items():
         assert column == pytest.approx(theirs[name], rel=1e-12), name
+
+
+def test_corpus_sizes_measures_every_step_of_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus_sizes, "STEPS", 60)
+    row = corpus_sizes.measure(3_000, "july")
+    assert set(corpus_sizes.FIXED) < set(row["seconds"]) == set(row["peak_mb"])
+    assert all(seconds > 0 for seconds in row["seconds"].values())
+    peaks = list(row["peak_mb"].values())
+    assert peaks == sorted(peaks) and peaks[0] > 50, "a peak never falls"
+    text = corpus_sizes.table([row, {**row, "size": 6_000}])
+    assert f"{row['seconds']['plan']:.1f}" in text and "6,000" in text
