@@ -4,12 +4,13 @@
   The release restarts optimizer and learning rate at every stage, so its curricula get
   three cycles and its baseline one; here each policy goes with every schedule.
 - The loop notes which programs it fed to the model, recognised from the rows themselves.
-- A run can be killed at any moment: a checkpoint holds weights, optimizer and step, and
-  a resumed run ends with the same bits on the same machine.
+- It trains M models of one shape side by side; one model is the case M = 1. How their
+  gradients are computed is `engine.py`'s business.
+- A run can be killed at any moment and resumed (`checkpoint.py`).
 - Callbacks see the run after each step; logging and measuring are callbacks.
 
 Papers: Naïr et al. (2024) for the recipe, Loshchilov & Hutter (2019) for AdamW.
-Chapters 6 to 9 train with it; chapter 11 makes it fast.
+Chapter 6 reads the loop line by line, chapter 11 makes it fast.
 """
 
 from __future__ import annotations
@@ -21,12 +22,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
-import torch.nn.functional as F
 
-from .batches import IGNORE
-from .files import UNREADABLE, digest, read_about, read_note, write_bytes
+from .checkpoint import (
+    CHECKPOINT,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+)
+from .engine import choose_engine
+from .files import write_bytes
+
+__all__ = [
+    "POLICIES", "Log", "Run", "TrainSpec", "choose_device", "choose_precision",
+    "learning_rate", "load_weights", "read_log", "restarts", "save_weights", "train",
+    "train_together",
+]  # fmt: skip
 
 POLICIES = ("one-decay", "restart", "constant")
 
@@ -90,20 +102,48 @@ def learning_rate(spec: TrainSpec, plan, step: int) -> float:
 class Run:
     """What a training run knows after a step; callbacks receive it."""
 
-    model: torch.nn.Module
-    plan: object
-    spec: TrainSpec
+    model: torch.nn.Module  # maps (B, T) integers to (B, T, V) logits; changed in place
+    plan: object  # `at(step)` gives the ids of a step, `steps` their number
+    batches: object  # `Programs` or `Windows`, which turn ids into rows
+    spec: TrainSpec = TrainSpec()
+    folder: object = None  # for checkpoint.safetensors; None trains without one
+    callbacks: tuple = ()  # called with the run after every step
     step: int = 0  # steps done
     tokens: int = 0  # characters learnt from
-    loss: float = math.nan  # nats per character, mean over the step
     rate: float = 0.0
-    seconds: float = 0.0  # in the loop, callbacks left out
-    delivered: list = field(default_factory=list)  # one (B,) array of ids per step
-    optimizer: torch.optim.Optimizer | None = None
+    seconds: float = 0.0  # in the loop; shared by models that are trained together
+    moments: dict = field(default_factory=dict)  # what the optimizer remembers
+    _loss: object = math.nan  # stays on the device until somebody looks
+    _prints: list = field(default_factory=list)  # fingerprints not yet recognised
+    _delivered: list = field(default_factory=list)
+
+    @property
+    def loss(self) -> float:
+        """Nats per character, mean over the last step."""
+        return float(self._loss)
+
+    @property
+    def delivered(self) -> list:
+        """One (B,) array of ids a step: the programs recognised in the rows."""
+        if self._prints:
+            found = self.batches.recognise(torch.stack(self._prints))
+            self._delivered += list(found)
+            self._prints.clear()
+        return self._delivered
+
+    def restore(self, delivered, meta: dict) -> None:
+        """Stand where a checkpoint was written."""
+        self._delivered, self._prints = list(delivered), []
+        self.step, self.tokens = meta["step"], meta["tokens"]
+        self.seconds = meta["seconds"]
 
     @property
     def done(self) -> bool:
         return self.step >= self.plan.steps
+
+    @property
+    def checkpoint(self) -> Path | None:
+        return None if self.folder is None else Path(self.folder) / CHECKPOINT
 
 
 def train(
@@ -117,172 +157,100 @@ def train(
 ) -> Run:
     """Train `model` on `plan`, resuming from `folder` if it holds a checkpoint.
 
-    Args:
-        model: maps (B, T) integers to (B, T, V) logits; changed in place.
-        plan: `at(step)` gives the ids of a step, `steps` their number.
-        batches: `Programs` or `Windows`, which turn ids into rows.
-        folder: for checkpoint.safetensors; None trains without one.
-        callbacks: called with the `Run` after every step.
-        stop_at: stop after this many steps, as a kill would (for tests and lessons).
+    Args: as the fields of `Run`. stop_at: stop after this many steps, as a kill would
+        (for tests and lessons).
     Returns: the finished `Run`; `run.delivered` is what it really saw.
-    Raises:
-        FloatingPointError: the loss is not a number; the last checkpoint stays.
-        ValueError: the checkpoint belongs to another plan, spec or model.
+    Raises: as `train_together`, of which this is the case of one model.
     """
-    run = Run(model, plan, spec, optimizer=_optimizer(model, spec))
-    path = None if folder is None else Path(folder) / "checkpoint.safetensors"
-    if path is not None and path.exists():
-        load_checkpoint(path, run)
-    fresh = set(restarts(spec, plan)) - {0, plan.steps}
-    model.train()
-    while run.step < min(plan.steps, stop_at or plan.steps):
+    run = Run(model, plan, batches, spec, folder, tuple(callbacks))
+    return train_together([run], stop_at)[0]
+
+
+def train_together(runs, stop_at: int | None = None, engine=None) -> list[Run]:
+    """Train M models of one shape, each on its own plan, with its own rates and file.
+
+    Every one of them ends where it would have ended alone. Runs that resume from
+    different steps wait for the one that is furthest behind.
+
+    Args:
+        runs: M fresh `Run`s. stop_at: as above.
+        engine: a class of `engine.py`; None: what `choose_engine` advises.
+    Raises:
+        FloatingPointError: a loss is not a number; the last checkpoints stay.
+        ValueError: a checkpoint belongs to another plan, spec or model, or the models
+            cannot be trained together.
+    """
+    for run in runs:
+        if run.checkpoint and run.checkpoint.exists():
+            load_checkpoint(run.checkpoint, run)
+    ends = {id(run): min(run.plan.steps, stop_at or run.plan.steps) for run in runs}
+    while behind := [run for run in runs if run.step < ends[id(run)]]:
+        step = min(run.step for run in behind)
+        front = [run for run in behind if run.step == step]
+        stops = [run.step for run in behind if run.step > step]
+        _advance(front, min(stops + [ends[id(run)] for run in front]), engine)
+    return runs
+
+
+def _advance(runs, until, engine):
+    """The loop: take runs that stand at the same step to step `until`."""
+    models, spec = [run.model for run in runs], runs[0].spec
+    for other in runs:
+        for name in ("weight_decay", "precision"):
+            if getattr(other.spec, name) != getattr(spec, name):
+                raise ValueError(f"models that are trained together share {name}")
+    chosen = engine or choose_engine(next(models[0].parameters()).device, models)[0]
+    machine = chosen(
+        models, [run.moments for run in runs], spec.weight_decay, spec.precision
+    )
+    batches = [run.batches for run in runs]
+    fresh = [set(restarts(r.spec, r.plan)) - {0, r.plan.steps} for r in runs]
+    for model in models:
+        model.train()
+    for step in range(runs[0].step, until):
         began = time.perf_counter()
-        if run.step in fresh:
-            run.optimizer = _optimizer(model, spec)  # forgets its moments, as released
-        run.rate = learning_rate(spec, plan, run.step)
-        for group in run.optimizer.param_groups:
-            group["lr"] = run.rate
-        rows = batches.batch(plan.at(run.step), *_step(batches, run.step))
-        count = sum(int((targets != IGNORE).sum()) for _, targets in rows)
-        run.loss = 0.0
-        for inputs, targets in rows:
-            with torch.autocast(
-                inputs.device.type, torch.bfloat16, spec.precision == "bf16"
-            ):
-                logits = model(inputs)  # (b, t, V)
-                loss = (
-                    F.cross_entropy(
-                        logits.flatten(0, 1),
-                        targets.flatten(),
-                        ignore_index=IGNORE,
-                        reduction="sum",
-                    )
-                    / count
-                )
-            loss.backward()
-            run.loss += loss.item()
-        if not math.isfinite(run.loss):
-            kept = (
-                f"{path} holds the last good state"
-                if path
-                else "no checkpoint was asked for"
-            )
+        for i, run in enumerate(runs):
+            run.rate = learning_rate(run.spec, run.plan, step)
+            if step in fresh[i]:
+                run.moments.clear()  # the optimizer forgets, as released
+        ids = np.stack([run.plan.at(step) for run in runs])  # (M, B)
+        counts = [r.batches.characters(own) for r, own in zip(runs, ids, strict=True)]
+        losses, prints = machine.slopes(batches, ids, step, counts)
+        if not (step + 1) % machine.patience:
+            _look(runs, losses, step)
+        machine.update([run.rate for run in runs])
+        for i, run in enumerate(runs):
+            run._loss = losses[i]
+            run._prints.append(prints[i])
+            run.step, run.tokens = step + 1, run.tokens + int(counts[i])
+            run.seconds += time.perf_counter() - began
+        for run in runs:
+            for callback in run.callbacks:
+                callback(run)
+        saving = [r for r in runs if r.checkpoint and _time_to_save(r)]
+        if saving:
+            _look(runs, losses, step)  # a bad state must not replace a good one
+        for run in saving:
+            save_checkpoint(run.checkpoint, run)
+    _look(runs, losses, step)
+    for model in models:
+        model.eval()
+
+
+def _time_to_save(run):
+    return run.step % run.spec.checkpoint_every == 0 or run.done
+
+
+def _look(runs, losses, step):
+    """Stop at a loss that is not a number. The host waits for the device here."""
+    for run, loss in zip(runs, losses.tolist(), strict=True):
+        if not math.isfinite(loss):
+            path = run.checkpoint
+            kept = f"{path} holds the last good state" if path else "nothing was saved"
             raise FloatingPointError(
-                f"the loss is {run.loss} at step {run.step} (learning rate {run.rate:g});"
+                f"the loss is {loss} at step {step} (learning rate {run.rate:g});"
                 f" {kept}. A smaller rate usually cures it"
             )
-        run.optimizer.step()
-        run.optimizer.zero_grad()
-        run.delivered.append(batches.identify(rows))
-        run.step += 1
-        run.tokens += count
-        run.seconds += time.perf_counter() - began
-        for callback in callbacks:
-            callback(run)
-        if path is not None and (run.step % spec.checkpoint_every == 0 or run.done):
-            save_checkpoint(path, run)
-    model.eval()
-    return run
-
-
-def _step(batches, step):
-    """Windows need the step to draw their place; whole programs do not."""
-    return (step,) if hasattr(batches, "window") else ()
-
-
-def _optimizer(model, spec):
-    return torch.optim.AdamW(
-        model.parameters(),
-        lr=spec.rate,
-        weight_decay=spec.weight_decay,
-        fused=next(model.parameters()).is_cuda,
-    )
-
-
-# --- checkpoints ---
-
-
-def _identity(run: Run) -> str:
-    """Digest of what a checkpoint must agree with to be continued."""
-    shapes = {name: list(p.shape) for name, p in run.model.named_parameters()}
-    spec = [
-        run.spec.rate,
-        run.spec.policy,
-        list(run.spec.cycles),
-        run.spec.weight_decay,
-    ]
-    return digest([run.plan.digest, shapes, spec])
-
-
-def save_checkpoint(path, run: Run) -> None:
-    """Weights, optimizer moments, deliveries and step in one file, written whole."""
-    tensors = {f"model.{n}": p.detach() for n, p in run.model.named_parameters()}
-    for name, parameter in run.model.named_parameters():
-        for key, value in run.optimizer.state[parameter].items():
-            tensors[f"optimizer.{key}.{name}"] = torch.as_tensor(value)
-    tensors["delivered"] = torch.from_numpy(np.stack(run.delivered).astype(np.int32))
-    tensors = {name: t.cpu().contiguous() for name, t in tensors.items()}
-    meta = {
-        "step": run.step,
-        "tokens": run.tokens,
-        "seconds": run.seconds,
-        "identity": _identity(run),
-    }
-    write_bytes(path, safetensors.torch.save(tensors, {"run": json.dumps(meta)}))
-
-
-def load_checkpoint(path, run: Run) -> None:
-    """Put the state of `path` into `run`; an alien or damaged file is an error."""
-    try:
-        tensors = safetensors.torch.load_file(path)
-        meta = read_note(path, "run")
-    except UNREADABLE as error:
-        raise ValueError(
-            f"{path} is damaged ({error}); delete it to start again"
-        ) from None
-    if meta["identity"] != _identity(run):
-        raise ValueError(
-            f"{path} belongs to another plan, model or learning rate; choose another folder,"
-            " or delete it to start again"
-        )
-    delivered = tensors.pop("delivered").numpy().astype(np.int64)
-    run.delivered = list(delivered)
-    run.step, run.tokens, run.seconds = meta["step"], meta["tokens"], meta["seconds"]
-    with torch.no_grad():
-        for name, parameter in run.model.named_parameters():
-            parameter.copy_(tensors[f"model.{name}"])
-    for name, parameter in run.model.named_parameters():
-        keys = ("step", "exp_avg", "exp_avg_sq")
-        run.optimizer.state[parameter] = {
-            key: tensors[f"optimizer.{key}.{name}"].to(
-                parameter.device if key != "step" or parameter.is_cuda else "cpu"
-            )
-            for key in keys
-        }
-
-
-def save_weights(path, model, about: dict, dtype=torch.float16) -> None:
-    """The weights alone, in half precision, with `about` (JSON values) inside."""
-    tensors = {
-        n: p.detach().cpu().to(dtype).contiguous() for n, p in model.named_parameters()
-    }
-    write_bytes(path, safetensors.torch.save(tensors, {"about": json.dumps(about)}))
-
-
-def load_weights(path, model) -> dict:
-    """Fill `model` from `save_weights`' file; returns what it says about itself."""
-    about = read_about(path)
-    tensors = safetensors.torch.load_file(path)
-    try:
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(tensors[name])
-    except (KeyError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} does not hold weights of this model: {error}"
-        ) from None
-    model.eval()
-    return about
 
 
 # --- callbacks and devices ---
