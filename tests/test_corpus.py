@@ -4,13 +4,13 @@ import ast
 import contextlib
 import io
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from curriculum import corpus as rooms
-from curriculum import twins
+from curriculum import files, twins
 from curriculum.corpus import Corpus, CorpusSpec, build, split, twin_report
 from curriculum.tokenizer import CharTokenizer
 from curriculum.twins import TWINS, twin_key
@@ -149,6 +149,17 @@ def test_renaming_keeps_what_is_no_variable():
     assert renamed("def f(x):\n  return x") == renamed("def g(y):\n    return y")
     assert renamed("if a:\n\tb\nc") != renamed("if a:\n\tb\n\tc")
     assert twin_key("s = 'x'", "skeleton") == twin_key("t = 2", "skeleton")
+
+
+def test_hash_and_lengths_are_those_of_the_texts(small, monkeypatch):
+    monkeypatch.setattr(rooms, "SLICE", 7)
+    fresh = Corpus(small.spec, small.codes, small.outputs, small.levels)
+    texts = [program.text for program in small]
+    whole = [asdict(small.spec), texts, small.levels.tolist()]
+    assert fresh.hash == files.digest(whole) and fresh.texts == texts
+    assert fresh.lengths.tolist() == [len(text) for text in texts]
+    assert fresh.tokenizer.decode(fresh.tokens) == "".join(texts)
+    assert small.subset([]).hash == files.digest([whole[0], [], []])
 
 
 def test_twin_keys_of_a_real_file():

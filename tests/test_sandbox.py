@@ -123,6 +123,19 @@ def test_a_sandbox_can_be_kept_and_survives_its_programs():
         assert box.run([GOOD])[0].stdout == "42\n"
 
 
+def test_a_team_is_kept_between_runs_and_finds_the_culprit_among_many():
+    sources = [f"print({i})" for i in range(600)]
+    for i in (0, 70, 71, 599):
+        sources[i] = "while True : pass"
+    with sandbox.Team(2, seconds=0.1) as team:
+        for _ in range(2):
+            outcomes = team.run(sources)
+            for i, outcome in enumerate(outcomes):
+                error = None if "print" in sources[i] else "timeout: more than 0.1 s"
+                assert outcome.error == error, i
+                assert outcome.stdout == ("" if error else f"{i}\n")
+
+
 # Worked by hand: (program, steps, branches, largest).
 TRACED = [
     # Three statements; 7 is bound, 8 only printed.
