@@ -24,7 +24,7 @@ import numpy as np
 from .. import files, train
 
 # Rooms of this folder; each offers stages(size, device) -> list[Stage].
-STAGES = ("generation", "scoring")
+STAGES = ("generation", "scoring", "training", "many", "evaluation")
 
 
 @dataclass(frozen=True)
