@@ -7,4 +7,4 @@ programs (`tinypy`, `sandbox`) → `corpus` → `difficulty` → `schedules`, `p
 The package accompanies the book; every room names the chapter that explains it.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

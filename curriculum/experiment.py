@@ -257,43 +257,54 @@ def watch_set(e: Experiment, data: Data, each: int = 100) -> np.ndarray:
     return np.concatenate(chosen)
 
 
-def learn(e: Experiment, data: Data, order: plan.Plan, net, show=None) -> train.Run:
-    """Train `net` in the planned order, with checkpoints in the cache folder."""
-    scale = SCALES[e.scale]
-    folder = run_folder(e, order)
+def make_rows(e: Experiment, data: Data, device) -> Programs | Windows:
+    """What turns program numbers into tensors; arms that learn together share it."""
+    on_gpu = device.type == "cuda"  # wide chunks of few different shapes
+    chunks = 4 if on_gpu else 8
     if e.rows == "windows":
-        rows = Windows(
-            data.corpus,
-            data.train,
-            scale.context,
-            e.seed,
-            device=net.head.weight.device,
-        )
-    else:
-        rows = Programs(data.corpus, e.loss_on, device=net.head.weight.device)
+        context = SCALES[e.scale].context
+        return Windows(data.corpus, data.train, context, e.seed, chunks, device)
+    return Programs(data.corpus, e.loss_on, chunks, device, 32 if on_gpu else 1)
+
+
+def make_run(
+    e: Experiment, data: Data, order: plan.Plan, net, show=None, rows=None
+) -> train.Run:
+    """A run that has not begun, with its log and its checkpoints in the cache folder."""
+    scale, device = SCALES[e.scale], net.head.weight.device
     watched = watch_set(e, data)
     watch = evaluate.Watch(data.corpus, watched, data.labels[watched])
+    folder = run_folder(e, order)
+    log = train.Log(folder / "log.jsonl", scale.log_every, watch, show)
     spec = train.TrainSpec(
         rate=scale.rate,
         policy=e.policy,
-        precision=train.choose_precision(net.head.weight.device)[0],
+        precision=train.choose_precision(device)[0],
+        checkpoint_every=max(200, scale.steps // 40),
     )
-    log = train.Log(folder / "log.jsonl", scale.log_every, watch, show)
-    return train.train(net, order, rows, spec, folder, [log])
+    rows = rows or make_rows(e, data, device)
+    return train.Run(net, order, rows, spec, folder, (log,))
+
+
+def learn(e: Experiment, data: Data, order: plan.Plan, net, show=None) -> train.Run:
+    """Train `net` in the planned order, with checkpoints in the cache folder."""
+    return train.train_together([make_run(e, data, order, net, show)])[0]
 
 
 def training_rate(e: Experiment, data: Data, order: plan.Plan, steps: int = 6) -> float:
     """Characters a second that this machine trains on, from a few steps thrown away."""
     net = make_model(e, data)
-    rows = Programs(data.corpus, e.loss_on, device=net.head.weight.device)
+    rows = make_rows(e, data, net.head.weight.device)
     train.train(net, order, rows, stop_at=2)  # warm-up
     run = train.train(net, order, rows, stop_at=steps)
     return run.tokens / run.seconds
 
 
 def run_folder(e: Experiment, order: plan.Plan) -> Path:
-    """Checkpoints and log of this run, in the cache; another plan has another folder."""
-    key = files.digest([e.science, dataclasses.asdict(SCALES[e.scale]), order.digest])
+    """Checkpoints and log of this run, in the cache; another plan has another folder,
+    and so has another version of the code, whose last digits may differ."""
+    scale = dataclasses.asdict(SCALES[e.scale])
+    key = files.digest([__version__, e.science, scale, order.digest])
     return cache_folder() / f"{e.scale}-{e.name}-{key[:8]}"
 
 

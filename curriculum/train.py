@@ -166,7 +166,9 @@ def train(
     return train_together([run], stop_at)[0]
 
 
-def train_together(runs, stop_at: int | None = None, engine=None) -> list[Run]:
+def train_together(
+    runs, stop_at: int | None = None, engine=None, deadline: float | None = None
+) -> list[Run]:
     """Train M models of one shape, each on its own plan, with its own rates and file.
 
     Every one of them ends where it would have ended alone. Runs that resume from
@@ -175,6 +177,7 @@ def train_together(runs, stop_at: int | None = None, engine=None) -> list[Run]:
     Args:
         runs: M fresh `Run`s. stop_at: as above.
         engine: a class of `engine.py`; None: what `choose_engine` advises.
+        deadline: `time.monotonic()` at which to stop, after the next checkpoint.
     Raises:
         FloatingPointError: a loss is not a number; the last checkpoints stay.
         ValueError: a checkpoint belongs to another plan, spec or model, or the models
@@ -188,11 +191,14 @@ def train_together(runs, stop_at: int | None = None, engine=None) -> list[Run]:
         step = min(run.step for run in behind)
         front = [run for run in behind if run.step == step]
         stops = [run.step for run in behind if run.step > step]
-        _advance(front, min(stops + [ends[id(run)] for run in front]), engine)
+        until = min(stops + [ends[id(run)] for run in front])
+        _advance(front, until, engine, deadline)
+        if deadline is not None and time.monotonic() > deadline:
+            break
     return runs
 
 
-def _advance(runs, until, engine):
+def _advance(runs, until, engine, deadline):
     """The loop: take runs that stand at the same step to step `until`."""
     models, spec = [run.model for run in runs], runs[0].spec
     for other in runs:
@@ -232,6 +238,8 @@ def _advance(runs, until, engine):
             _look(runs, losses, step)  # a bad state must not replace a good one
         for run in saving:
             save_checkpoint(run.checkpoint, run)
+        if saving and deadline is not None and time.monotonic() > deadline:
+            break
     _look(runs, losses, step)
     for model in models:
         model.eval()

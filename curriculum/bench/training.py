@@ -120,10 +120,10 @@ class Steps:
         return model.training_flops(self.shape, length)
 
 
-def products(device, flops: float):
+def products(device, flops: float, dtype=torch.float32):
     """A limit: large matrix products; returns the characters so many operations are worth."""
     n = 1024 if device.type == "cpu" else 8192
-    a, b = torch.randn(2, n, n, device=device)
+    a, b = torch.randn(2, n, n, device=device, dtype=dtype)
 
     def work():
         (a @ b)[0, 0].item()  # waits for the device

@@ -1,0 +1,93 @@
+"""The unattended run: it measures, plans by what it measured, and goes on where it stopped."""
+
+import time
+
+import pytest
+import torch
+
+from curriculum import engine as E
+from curriculum import experiment, files, full, launch, train
+
+
+def test_the_table_has_a_row_for_every_way(capsys):
+    found = full.throughput("nano", torch.device("cpu"), (1, 3), 0.0)
+    assert [row["members"] for row in found["rows"]] == [1, 3]
+    assert all(row["rate"] > 0 and row["share"] > 0 for row in found["rows"])
+    assert "3 models, fp32, eager" in capsys.readouterr().out
+
+
+def test_groups_are_as_large_as_pays_and_end_in_time():
+    rates = {1: 100.0, 4: 300.0, 16: 900.0, 64: 800.0}
+    runs = list(range(24))
+    groups, needed = full.fit(runs, rates, 1000.0, 1e9)
+    assert [len(g) for g in groups] == [16, 4, 4] and sum(groups, []) == runs
+    assert needed == pytest.approx(16 * 1000 / 900 + 2 * 4 * 1000 / 300)
+    groups, needed = full.fit(runs, rates, 1000.0, 30.0)
+    assert [len(g) for g in groups] == [16, 1] and needed < 30
+    groups, needed = full.fit(runs, rates, 1000.0, 14.0)
+    assert [len(g) for g in groups] == [4] and needed < 14
+    assert full.fit(runs, rates, 1000.0, 5.0) == ([], 0.0)
+    assert [len(g) for g in full.fit(runs[:3], rates, 1.0, 1e9)[0]] == [1, 1, 1]
+
+
+@pytest.fixture
+def stacked(monkeypatch):
+    """As on a GPU: whatever trains together is stacked."""
+    monkeypatch.setattr(train, "choose_engine", lambda d, m: (E.Together, "a test"))
+
+
+def test_runs_trained_together_leave_the_records_of_single_runs(stacked, tmp_path):
+    experiments = [
+        experiment.Experiment(schedule=s, scale="smoke", seed=1, study="t")
+        for s in ("baseline", "hybrid")
+    ]
+    paths = full.together(experiments, tmp_path)
+    assert len(paths) == 2
+    for e, path in zip(experiments, paths, strict=True):
+        one = files.read_json(path)
+        experiment.run_folder(
+            e, experiment.make_plan(e, experiment.prepare(e))
+        ).joinpath("checkpoint.safetensors").unlink()
+        other = launch.run(e, tmp_path / "single")
+        assert one["plan"] == other["plan"] and one["spec"] == other["spec"]
+        assert one["audit"] == other["audit"] and not one["audit"]["wrong_steps"]
+        assert one["curve"][-1]["loss"] == pytest.approx(
+            other["curve"][-1]["loss"], abs=2e-3
+        )
+        assert one["cost"]["tokens"] == other["cost"]["tokens"]
+        kept, other = (r["results"]["exact"]["token"]["share"] for r in (one, other))
+        assert kept == pytest.approx(other, abs=0.01)
+
+
+def test_a_whole_session_and_the_next_one(tmp_path):
+    lines = []
+    words = dict(scale="smoke", seeds=1, arms=("baseline", "anti"), root=tmp_path)
+    kept = full.full(1.0, show=lines.append, **words)
+    assert [p.name for p in kept] == [
+        "baseline_scale-smoke_s0.json",
+        "anti_scale-smoke_s0.json",
+    ]
+    assert any("2 of 2 runs" in x and "minutes left" in x for x in lines)
+    again = []
+    assert full.full(1.0, show=again.append, **words) == kept
+    assert "2 of them done before" in again[-1]
+
+
+def test_the_clock_stops_a_run_at_a_checkpoint_and_it_goes_on(arm, tmp_path):
+    e, data, order, net = arm("anti", seed=3)
+    run = experiment.make_run(e, data, order, net)
+    run.folder = tmp_path
+    run.spec = train.TrainSpec(rate=3e-3, checkpoint_every=4)
+    train.train_together([run], deadline=time.monotonic())
+    assert run.step == 4 and run.checkpoint.exists()
+    fresh = experiment.make_run(e, data, order, arm("anti", seed=3)[3])
+    fresh.folder, fresh.spec = tmp_path, run.spec
+    seen = []
+    fresh.callbacks = (lambda r: seen.append(r.step),)
+    train.train_together([fresh])
+    assert seen[0] == 5 and fresh.done
+
+
+def test_no_time_is_an_error():
+    with pytest.raises(ValueError, match="minutes is 0"):
+        full.full(0)
