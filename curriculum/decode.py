@@ -35,7 +35,7 @@ class Cache:
 
     def __init__(self, model):
         self.device, self.branching = model.head.weight.device, False
-        layers = range(model.config.layers)
+        layers, self.heads = range(model.config.layers), model.config.heads
         self.keys = [[] for _ in layers]  # per layer and reading: (p, H, t, D)
         self.values = [[] for _ in layers]
 
@@ -45,10 +45,12 @@ class Cache:
         self.branching, self.written, self.cuts = True, 0, cuts
         alive = texts.unique()
         self.texts = torch.searchsorted(alive, texts)
-        self.keys = [_gather(parts, alive) for parts in self.keys]  # (P, H, T, D)
-        self.values = [_gather(parts, alive) for parts in self.values]
+        self.values = [_gather(parts, alive) for parts in self.values]  # (P H, T, D)
+        self.keys = [_gather(parts, alive) for parts in self.keys]
+        self.keys = [k.transpose(1, 2).contiguous() for k in self.keys]  # (P H, D, T)
         self.own_keys = [None] * len(self.keys)  # per layer: (n, H, room, D)
         self.own_values = [None] * len(self.keys)
+        self.shape = (len(alive), 0, self.values[0].shape[1])
         self._place()
 
     def positions(self, T):
@@ -64,20 +66,26 @@ class Cache:
             self.values[layer].append(v)
             return F.scaled_dot_product_attention(q, k, v, is_causal=True)
         self._store(layer, k, v)
+        P, R, T = self.shape
+        n, H, _, D = q.shape
+        q = q[:, :, 0] / math.sqrt(D)  # (n, H, D)
+        # the branches of a text side by side: one product with the keys they share
+        side = q.new_zeros((P * H * R, D)).index_copy_(0, self.spots, q.view(-1, D))
+        found = side.view(P * H, R, D) @ self.keys[layer]  # (P H, R, T)
+        read = found.view(-1, T).index_select(0, self.spots).view(n, H, T) + self.hidden
         own_k = self.own_keys[layer][:, :, : self.written + 1]  # (n, H, S, D)
         own_v = self.own_values[layer][:, :, : self.written + 1]
-        q = q[:, :, 0] / math.sqrt(q.shape[-1])  # (n, H, D)
-        # the queries of a text's branches side by side, to meet its keys in one product
-        together = q.new_zeros(self.shape + q.shape[1:]).transpose(1, 2)  # (P, H, R, D)
-        together[self.texts, :, self.slots] = q
-        found = together @ self.keys[layer].transpose(2, 3)  # (P, H, R, T)
-        read = found[self.texts, :, self.slots] + self.hidden  # (n, H, T)
         own = (own_k @ q[..., None])[..., 0]  # (n, H, S)
         weights = torch.cat([read, own], -1).softmax(-1)  # (n, H, T + S)
-        found[self.texts, :, self.slots] = weights[..., : read.shape[2]]
-        y = (found @ self.values[layer])[self.texts, :, self.slots]  # (n, H, D)
-        y = y + (weights[:, :, None, read.shape[2] :] @ own_v)[:, :, 0]
-        return y[:, :, None]
+        read, own = weights[..., :T], weights[..., T:, None]
+        found.view(-1, T).index_copy_(0, self.spots, read.reshape(-1, T))
+        y = (
+            (found @ self.values[layer])
+            .view(-1, D)
+            .index_select(0, self.spots)
+            .view(n, H, D)
+        )
+        return (y + (own * own_v).sum(2))[:, :, None]
 
     def keep(self, rows):
         """Go on with the branches `rows`, numbers in ascending order."""
@@ -95,14 +103,19 @@ class Cache:
         alive, dense, count = torch.unique_consecutive(
             self.texts, return_inverse=True, return_counts=True
         )
+        P, T, heads = self.shape[0], self.shape[2], torch.arange(self.heads)
+        heads = heads.to(self.device)
+        if len(alive) < 0.5 * P:
+            rows = (alive[:, None] * self.heads + heads).flatten()
+            self.keys = [k[rows] for k in self.keys]
+            self.values = [v[rows] for v in self.values]
+            P, self.texts = len(alive), dense
+        R = int(count.max())
+        self.shape = (P, R, T)
         first = (count.cumsum(0) - count)[dense]  # (n,) first branch of the same text
-        self.slots = torch.arange(len(dense), device=self.device) - first  # (n,)
-        if len(alive) < 0.5 * len(self.keys[0]):
-            self.keys = [k[alive] for k in self.keys]
-            self.values = [v[alive] for v in self.values]
-            self.texts = dense
-        P, _, T, _ = self.keys[0].shape
-        self.shape = (P, int(count.max()))
+        slot = torch.arange(len(dense), device=self.device) - first  # (n,)
+        spots = (self.texts[:, None] * self.heads + heads) * R + slot[:, None]
+        self.spots = spots.flatten()  # (n H,) places in (P, H, R)
         unseen = torch.arange(T, device=self.device) >= self.cuts[:, None]  # (n, T)
         hidden = torch.zeros(unseen.shape, device=self.device, dtype=self.keys[0].dtype)
         self.hidden = hidden.masked_fill_(unseen, -math.inf)[:, None]  # (n, 1, T)
@@ -119,7 +132,7 @@ class Cache:
 
 
 def _gather(parts, texts):
-    """Texts `texts` (P,), ascending, out of parts (p, H, t, D): (P, H, longest t, D)."""
+    """Texts `texts` (P,), ascending, of parts (p, H, t, D): (P H, longest t, D)."""
     ends = torch.tensor([len(part) for part in parts]).cumsum(0)
     T, (_, H, _, D) = max(part.shape[2] for part in parts), parts[0].shape
     found = parts[0].new_zeros((len(texts), H, T, D))
@@ -128,7 +141,7 @@ def _gather(parts, texts):
         own = texts[(texts >= end - len(part)) & (texts < end)] - (end - len(part))
         found[done : done + len(own), :, : part.shape[2]] = part[own]
         done += len(own)
-    return found
+    return found.flatten(0, 1)
 
 
 def choose(logits, chance=None):

@@ -22,6 +22,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,7 @@ from .difficulty import LABELS
 from .stats import wilson_clustered
 
 __all__ = ["PROTOCOLS", "TASKS", "Question"]  # offered here to those who evaluate
-TOGETHER = 256  # programs whose continuations are written together
+TOGETHER = 64  # programs whose continuations are written together
 NUMBERS = re.compile(
     r"\d+\.\d+|\d+|-\d+|-\d+\.\d+"
 )  # as released: reads -5.3 as -5 and 3
@@ -87,11 +88,14 @@ def ask(model, corpus: Corpus, ids, questions) -> list[Answers]:
     if not len(ids):
         raise ValueError("ids is empty; an evaluation needs at least one program")
     found = [_blank(question, corpus, ids) for question in questions]
-    for places in asking.groups(corpus.lengths[ids], TOGETHER):
+    judge = {"token": _tokens, "line": _lines, "execution": _outputs}
+
+    def work(places):
         said = asking.ask(model, corpus, ids[places], questions)
         for number, answers in enumerate(found):
-            judge = {"token": _tokens, "line": _lines, "execution": _outputs}
             judge[answers.task](answers, corpus, places, number, said)
+
+    _each(work, asking.groups(corpus.lengths[ids], TOGETHER), model)
     return found
 
 
@@ -181,12 +185,13 @@ def losses(model, corpus: Corpus, ids, loss_on: str = "all") -> np.ndarray:
     return both_losses(model, corpus, ids)[loss_on]
 
 
-@torch.no_grad()
 def both_losses(model, corpus: Corpus, ids) -> dict:
     """{"all": (n,), "answer": (n,)}: `losses` of both kinds, from one pass."""
     ids = np.asarray(ids)
     found = {"all": np.zeros(len(ids)), "answer": np.zeros(len(ids))}
-    for places in asking.groups(corpus.lengths[ids], asking.READ):
+
+    @torch.no_grad()
+    def work(places):
         text, lengths = asking.tokens(corpus, ids[places])
         tokens = torch.from_numpy(text).to(model.head.weight.device)
         loss = torch.nn.functional.cross_entropy(
@@ -197,6 +202,8 @@ def both_losses(model, corpus: Corpus, ids) -> dict:
         for name, begin in (("all", np.ones_like(answer)), ("answer", answer)):
             asked = (place >= begin[:, None]) & (place < lengths[:, None])
             found[name][places] = np.mean(loss, 1, np.float64, where=asked)
+
+    _each(work, asking.groups(corpus.lengths[ids], asking.READ), model)
     return found
 
 
@@ -224,6 +231,25 @@ class Watch:
 
 
 # --- inside ---
+
+
+def _each(work, groups, model):
+    """`work` on every group; on a processor, one core for each group.
+
+    The products are too small to share well between cores; whole groups are not.
+    """
+    threads = torch.get_num_threads()
+    if threads == 1 or len(groups) == 1 or model.head.weight.device.type != "cpu":
+        for group in groups:
+            work(group)
+        return
+    torch.set_num_threads(1)  # a worker computes alone
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            # the longest first: then no core is left with a long group at the end
+            list(pool.map(work, reversed(groups)))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _blank(question, corpus, ids):
