@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
-from curriculum import engine, model
+from curriculum import engine, files, model
 from curriculum.batches import Programs, Windows
+from curriculum.bench import steps
 from curriculum.bench.reference_model import ReferenceGPT
 from curriculum.bench.reference_training import ReferenceTrainer
 
@@ -57,3 +58,19 @@ def test_whole_programs_padded_in_one_batch_give_the_same_step(smoke):
     theirs = [plain.on_programs(texts) for _ in range(4)]
     ours = train_ours(net, Programs(corpus), ids[None], 4)
     assert np.allclose(ours, theirs, atol=1e-4) and same_logits(net, plain)
+
+
+def test_ladder_and_log_are_measured(tmp_path, capsys):
+    out = tmp_path / "steps.json"
+    words = f"--size nano --rounds 1 --seconds 0 --out {out}".split()
+    steps.main(words)
+    found = files.read_json(out)
+    assert found["ladder"][0]["ratio"] == 1.0 and len(found["ladder"]) == 4
+    assert len(found["tried"]) == 7 and all(x["ratio"] > 0 for x in found["tried"])
+
+
+def test_the_three_attentions_agree():
+    qkv = torch.randn(3, 2, 4, 9, 20)
+    want = steps.fused(*qkv)
+    assert torch.allclose(steps.written_out(*qkv), want, atol=1e-5)
+    assert torch.allclose(steps.wider(*qkv), want, atol=1e-5)
