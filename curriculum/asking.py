@@ -26,7 +26,14 @@ from .files import hash_uniform
 
 PROTOCOLS = ("released", "exact")
 TASKS = ("token", "line", "execution")
-READ = 16  # texts in one pass: what they pass through should fit a processor's cache
+
+
+def sizes(device) -> tuple[int, int]:
+    """How many texts go through one pass, and how many are continued together.
+
+    What they pass through should fit a processor's caches; a GPU wants much at once.
+    """
+    return (16, 64) if device.type == "cpu" else (512, 1024)
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,8 @@ def _choices(model, cache, ids, text, lengths, questions):
     """The pass: (Q, b, t) what the model says to each question at places 1 … t."""
     chosen = np.zeros((len(questions), len(ids), text.shape[1] - 1), np.int64)
     device = model.head.weight.device
-    for rows in np.array_split(np.arange(len(ids)), -(-len(ids) // READ)):
+    size, _ = sizes(device)
+    for rows in np.array_split(np.arange(len(ids)), -(-len(ids) // size)):
         t = lengths[rows].max() - 1
         with torch.no_grad():
             logits = model(torch.from_numpy(text[rows, :t]).to(device), cache)

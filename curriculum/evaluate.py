@@ -35,7 +35,6 @@ from .difficulty import LABELS
 from .stats import wilson_clustered
 
 __all__ = ["PROTOCOLS", "TASKS", "Question"]  # offered here to those who evaluate
-TOGETHER = 64  # programs whose continuations are written together
 NUMBERS = re.compile(
     r"\d+\.\d+|\d+|-\d+|-\d+\.\d+"
 )  # as released: reads -5.3 as -5 and 3
@@ -95,7 +94,8 @@ def ask(model, corpus: Corpus, ids, questions) -> list[Answers]:
         for number, answers in enumerate(found):
             judge[answers.task](answers, corpus, places, number, said)
 
-    _each(work, asking.groups(corpus.lengths[ids], TOGETHER), model)
+    _, size = asking.sizes(model.head.weight.device)
+    _each(work, asking.groups(corpus.lengths[ids], size), model)
     return found
 
 
@@ -203,7 +203,8 @@ def both_losses(model, corpus: Corpus, ids) -> dict:
             asked = (place >= begin[:, None]) & (place < lengths[:, None])
             found[name][places] = np.mean(loss, 1, np.float64, where=asked)
 
-    _each(work, asking.groups(corpus.lengths[ids], asking.READ), model)
+    size, _ = asking.sizes(model.head.weight.device)
+    _each(work, asking.groups(corpus.lengths[ids], size), model)
     return found
 
 

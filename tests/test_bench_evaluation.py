@@ -42,3 +42,46 @@ def test_the_reference_gives_the_same_answers(smoke, learnt, protocol):
             assert other.startswith(said)
             other = other[: len(said)] if said.endswith("\n\n") else other
         assert said == other
+
+
+def test_sampled_answers_come_as_often_as_the_softmax_says(smoke, learnt):
+    """A line is right with the product of its characters' chances: 300 draws of it."""
+    corpus, ids, draws = smoke[1].corpus, smoke[1].test[:6], 300
+    kinds = [(t, s) for t in ("token", "line") for s in range(draws)]
+    found = E.ask(learnt, corpus, ids, [E.Question(t, "released", s) for t, s in kinds])
+    hits = {"token": np.zeros(len(ids)), "line": np.zeros(len(ids))}
+    for answers in found:
+        hits[answers.task] += answers.right
+    for row, i in enumerate(ids):
+        text = corpus.texts[i][:-2]
+        tokens = torch.from_numpy(corpus.tokenizer.encode(text).astype(np.int64))
+        with torch.no_grad():
+            p = learnt(tokens[None, :-1])[0].softmax(-1)
+        p = p.gather(1, tokens[1:, None])[:, 0].double().numpy()  # of text[1:]
+        breaks = np.array([place for place, c in enumerate(text) if c == "\n"])
+        lines = np.split(p, breaks)  # p[b:] is about text[b + 1:]: a line's first
+        lines = np.array(
+            [np.prod(q[:-1] if k < len(breaks) else q) for k, q in enumerate(lines)][1:]
+        )
+        for task, chance in (("token", p), ("line", lines)):
+            mean = draws * chance.sum()
+            spread = np.sqrt(draws * (chance * (1 - chance)).sum())
+            assert spread > 1
+            assert abs(hits[task][row] - mean) < 4.5 * spread, (task, i)
+
+
+def test_answers_do_not_depend_on_cores_or_company(smoke, learnt):
+    corpus, ids = smoke[1].corpus, smoke[1].test[:150]
+    questions = [E.Question(t, p) for p in E.PROTOCOLS for t in E.TASKS]
+    together = E.ask(learnt, corpus, ids, questions)
+    torch.set_num_threads(2)
+    try:
+        shared = E.ask(learnt, corpus, ids, questions)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    for one, other, question in zip(together, shared, questions, strict=True):
+        assert np.array_equal(one.right, other.right)
+        assert one.predicted == other.predicted
+        (alone,) = E.ask(learnt, corpus, ids[40:50], [question])
+        assert np.array_equal(alone.right, one.right[40:50])

@@ -1,5 +1,7 @@
 """Evaluation: an oracle scores 100 %, the quirks of the release are reproduced, and told."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch.nn.functional as F
 from curriculum import asking
 from curriculum import evaluate as E
 from curriculum import model as M
+from curriculum.difficulty import LABELS
 
 
 class Oracle(nn.Module):
@@ -219,6 +222,20 @@ def test_losses_are_the_cross_entropy_of_each_program(arm):
             assert value == pytest.approx(float(each.mean()), abs=1e-4)
 
 
+def test_a_watch_gives_both_losses_by_label(arm):
+    _, data, _, net = arm()
+    ids = data.valid[:40]
+    found = E.Watch(data.corpus, ids, data.labels[ids])(SimpleNamespace(model=net))
+    assert net.training
+    for name, loss_on in (("valid", "all"), ("answer", "answer")):
+        values = E.losses(net, data.corpus, ids, loss_on)
+        for i, label in enumerate(LABELS):
+            mean = values[data.labels[ids] == i].mean()
+            assert found[name][label] == pytest.approx(mean, abs=1e-4)
+    with pytest.raises(ValueError, match="loss_on is 'code'"):
+        E.losses(net, data.corpus, ids, "code")
+
+
 def test_sampled_answers_follow_the_seed(arm):
     _, data, _, net = arm()
     ids = data.test[:20]
@@ -232,5 +249,7 @@ def test_bad_questions_are_refused(arm):
     _, data, _, net = arm()
     with pytest.raises(ValueError, match="protocol is 'strict'"):
         E.execution(net, data.corpus, data.test[:2], "strict")
+    with pytest.raises(ValueError, match="task is 'tokens'"):
+        E.Question("tokens")
     with pytest.raises(ValueError, match="at least one program"):
         E.token_completion(net, data.corpus, [])
