@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
+SCALE  := $(VENV)/.scale
 ARGS   ?=
 
 # A waiting OpenMP thread must not take the core of a working one.
@@ -29,12 +30,17 @@ $(STAMP): requirements.txt constraints.txt pyproject.toml
 	$(PY) -m pip install --quiet -r requirements.txt -c constraints.txt -e .
 	@touch $@
 
+# Ray, for the tests of sweeps on many machines; the book does without it.
+$(SCALE): $(STAMP)
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[scale]'
+	@touch $@
+
 book: $(STAMP)  ## build the book, with one quick experiment, to _build/html
 	$(PY) -m curriculum experiment $(QUICK)
 	$(VENV)/bin/jupyter-book build .
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
-test: $(STAMP)  ## run the unit tests, then every notebook against its stored outputs
+test: $(SCALE)  ## run the unit tests, then every notebook against its stored outputs
 	$(PY) -m pytest tests
 	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT) book/
 

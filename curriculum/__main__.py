@@ -89,14 +89,12 @@ def parser() -> argparse.ArgumentParser:
     c.add_argument("--out", type=Path, help="save the plan as Parquet")
 
     c = command(
-        "train", train_one, "train one arm without the notebook; resumes if cut short"
+        "train", train_one, "train one arm in this process; resumes if cut short"
     )
     experiment_words(c)
+    results_word(c)
     c.add_argument(
-        "--results",
-        type=Path,
-        default=Path("runs/results"),
-        help="folder of the record",
+        "--notebook", action="store_true", help="run its notebook through papermill"
     )
 
     c = command(
@@ -112,12 +110,47 @@ def parser() -> argparse.ArgumentParser:
     )
 
     c = command(
-        "experiment", experiments, "run experiments as notebooks; commas make a sweep"
+        "experiment",
+        experiments,
+        "run experiments, as notebooks; commas make a sweep",
     )
     experiment_words(c)
+    results_word(c)
     c.add_argument(
-        "--jobs", type=int, default=1, help="experiments at a time, one core each"
+        "--no-notebook",
+        action="store_true",
+        help="leave no filled-in notebooks, and save the seconds they take",
     )
+    c.add_argument(
+        "--engine", default="local", help="local (this machine) or ray (a cluster)"
+    )
+    c.add_argument(
+        "--jobs",
+        type=int,
+        help="experiments at a time; empty: 1, or all that the cluster holds",
+    )
+    c.add_argument(
+        "--address",
+        default="",
+        help="ray: auto, host:6379 or ray://host:10001; empty: start one here",
+    )
+    c.add_argument("--cpus-per-run", type=float, default=1, help="ray: processors")
+    c.add_argument(
+        "--gpus-per-run",
+        type=float,
+        help="ray: GPUs, such as 0.25 for four runs a card; empty: one, if there is one",
+    )
+
+    c = command(
+        "full", full_comparison, "fit a full comparison on one GPU into a time budget"
+    )
+    c.add_argument("--minutes", type=float, default=25.0, help="time budget")
+    c.add_argument("--scale", default="paper", help="smoke, quick, desk or paper")
+    c.add_argument("--seeds", type=int, default=4, help="seeds of each arm, at most")
+    c.add_argument("--arms", default="", help="comma-separated schedules; empty: four")
+    c.add_argument("--study", default="full", help="folder of the records")
+    c.add_argument("--results", type=Path, default=Path("book/results"))
+    c.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
     c = command(
         "bench",
@@ -141,6 +174,14 @@ def experiment_words(c):
     fields = ", ".join(f"{f.name}={f.default}" for f in dataclasses.fields(Experiment))
     c.add_argument(
         "words", nargs="*", metavar="name=value", help=f"parameters; defaults: {fields}"
+    )
+
+
+def results_word(c):
+    from .launch import RESULTS
+
+    c.add_argument(
+        "--results", type=Path, default=RESULTS, help="folder of the records"
     )
 
 
@@ -245,12 +286,12 @@ def show_plan(a):
 
 
 def train_one(a):
-    from . import launch, records
+    from . import claims, files, launch, records
 
     e = single(a)
     if records.finished(e, a.results):
         print(f"{records.record_path(e, a.results)}: done before")
-        return
+        return 0
 
     def line(x):
         return print(
@@ -258,9 +299,14 @@ def train_one(a):
             flush=True,
         )
 
-    kept = launch.run(e, a.results, show=line)
-    summary(kept["results"]["exact"])
-    print(records.record_path(e, a.results))
+    notebook = launch.check_notebook() if a.notebook else ""
+    try:
+        path = launch.work(e, a.results, notebook, line)
+    except claims.Busy as error:
+        print(f"curriculum train: {error}; try again later", file=sys.stderr)
+        return launch.BUSY
+    summary(files.read_json(path)["results"]["exact"])
+    print(path)
 
 
 def summary(found):
@@ -297,10 +343,36 @@ def evaluate_weights(a):
 
 
 def experiments(a):
+    from . import launch
     from .experiment import Experiment
-    from .launch import launch
 
-    for path in launch(Experiment.parse(a.words), a.jobs):
+    found = Experiment.parse(a.words)
+    if a.engine == "local":
+        engine = launch.Local(1 if a.jobs is None else a.jobs)
+    elif a.engine == "ray":
+        from .cluster import Ray
+
+        engine = Ray(a.jobs, a.address, a.cpus_per_run, a.gpus_per_run)
+    else:
+        raise ValueError(f"engine is {a.engine!r}; it must be local or ray")
+    for path in launch.sweep(found, a.results, engine, not a.no_notebook):
+        print(path)
+
+
+def full_comparison(a):
+    from . import full
+
+    arms = [n for n in a.arms.split(",") if n] or full.ARMS
+    for path in full.full(
+        a.minutes,
+        a.scale,
+        a.seeds,
+        arms,
+        a.study,
+        a.results,
+        a.device,
+        lambda line: print(line, flush=True),
+    ):
         print(path)
 
 

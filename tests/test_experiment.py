@@ -160,51 +160,6 @@ def test_finished_runs_are_never_overwritten(record):
         path.write_text(before)
 
 
-def test_papermill_runs_the_notebook_and_skips_what_is_done(tmp_path, record):
-    e = dataclasses.replace(record[0], schedule="sequential")
-    said = []
-    (path,) = launch.launch([e], show=said.append, results=tmp_path)
-    through_notebook = files.read_json(path)
-    assert through_notebook["spec"] == dataclasses.asdict(e)
-    direct = launch.run(e, tmp_path / "direct")
-    assert through_notebook["results"] == direct["results"]
-    launch.launch([e], show=said.append, results=tmp_path)
-    assert [s.split(": ")[1] for s in said] == [
-        "started",
-        "finished",
-        "done before, skipped",
-    ]
-
-
-def test_a_failing_experiment_is_reported_after_the_others(
-    tmp_path, record, monkeypatch
-):
-    monkeypatch.setitem(
-        X.SCALES, "smoke", dataclasses.replace(X.SCALES["smoke"], steps=24)
-    )
-    bad = dataclasses.replace(record[0], device="mps", schedule="anti")
-    if torch.backends.mps.is_available():
-        pytest.skip("this machine has the device that should be missing")
-    with pytest.raises(RuntimeError, match="anti.*finds|anti.*no Apple GPU|anti_"):
-        launch.launch([bad], show=lambda _: None, results=tmp_path)
-    assert not list(tmp_path.rglob("*.json"))
-
-
-def test_a_notebook_without_a_parameter_is_refused_before_the_start(
-    tmp_path, monkeypatch
-):
-    notebook = json.loads(X.NOTEBOOK.read_text())
-    for cell in notebook["cells"]:
-        if "parameters" in cell["metadata"].get("tags", []):
-            cell["source"] = "".join(cell["source"]).replace(
-                'policy = "one-decay"\n', ""
-            )
-    (tmp_path / "experiment.ipynb").write_text(json.dumps(notebook))
-    monkeypatch.setattr(launch, "NOTEBOOK", tmp_path / "experiment.ipynb")
-    with pytest.raises(ValueError, match="lacks the parameters.*policy"):
-        launch.launch([X.Experiment(scale="smoke")], results=tmp_path)
-
-
 # --- the command line ---
 
 
