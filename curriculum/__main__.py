@@ -88,6 +88,13 @@ def parser() -> argparse.ArgumentParser:
     experiment_words(c)
     c.add_argument("--out", type=Path, help="save the plan as Parquet")
 
+    c = command("cost", cost_card, "estimate minutes and money of a sweep")
+    experiment_words(c)
+    c.add_argument("--gpu", default="A100", help="T4, A100 or H100")
+    c.add_argument("--gpus", type=int, default=4, help="cards of the last row")
+    c.add_argument("--runs-per-gpu", type=int, default=4, help="runs that share a card")
+    c.add_argument("--price", type=float, help="of an hour of one card, if you know it")
+
     c = command(
         "train", train_one, "train one arm in this process; resumes if cut short"
     )
@@ -283,6 +290,24 @@ def show_plan(a):
     print(f"digest {order.digest}")
     if a.out:
         print(f"saved {order.save(a.out)}")
+
+
+def cost_card(a):
+    from . import cost
+    from .experiment import Experiment
+
+    if a.gpu not in cost.GPUS:
+        raise ValueError(f"gpu is {a.gpu!r}; it must be one of {', '.join(cost.GPUS)}")
+    found = Experiment.parse(a.words)
+    one = cost.GPUS[a.gpu]
+    one = dataclasses.replace(one, price=one.price if a.price is None else a.price)
+    shared = dataclasses.replace(one, runs=a.runs_per_gpu)
+    many = dataclasses.replace(shared, count=a.gpus)
+    print(cost.table(found, cost.card(found, [cost.here(found), one, shared, many])))
+    print(
+        f"{one.price:.2f} for an hour of one {one.name} is an assumption, and its speed an"
+        " estimate; evaluation and start come on top"
+    )
 
 
 def train_one(a):
