@@ -66,26 +66,29 @@ class Cache:
             self.values[layer].append(v)
             return F.scaled_dot_product_attention(q, k, v, is_causal=True)
         self._store(layer, k, v)
-        P, R, T = self.shape
-        n, H, _, D = q.shape
-        q = q[:, :, 0] / math.sqrt(D)  # (n, H, D)
+        T, S = self.keys[layer].shape[2], self.written + 1
+        q = q[:, :, 0] / math.sqrt(q.shape[-1])  # (n, H, D)
         # the branches of a text side by side: one product with the keys they share
-        side = q.new_zeros((P * H * R, D)).index_copy_(0, self.spots, q.view(-1, D))
-        found = side.view(P * H, R, D) @ self.keys[layer]  # (P H, R, T)
-        read = found.view(-1, T).index_select(0, self.spots).view(n, H, T) + self.hidden
-        own_k = self.own_keys[layer][:, :, : self.written + 1]  # (n, H, S, D)
-        own_v = self.own_values[layer][:, :, : self.written + 1]
+        read = self._collect(self._side_by_side(q) @ self.keys[layer])  # (n, H, T)
+        own_k = self.own_keys[layer][:, :, :S]  # (n, H, S, D)
+        own_v = self.own_values[layer][:, :, :S]
         own = (own_k @ q[..., None])[..., 0]  # (n, H, S)
-        weights = torch.cat([read, own], -1).softmax(-1)  # (n, H, T + S)
-        read, own = weights[..., :T], weights[..., T:, None]
-        found.view(-1, T).index_copy_(0, self.spots, read.reshape(-1, T))
-        y = (
-            (found @ self.values[layer])
-            .view(-1, D)
-            .index_select(0, self.spots)
-            .view(n, H, D)
-        )
-        return (y + (own * own_v).sum(2))[:, :, None]
+        weights = torch.cat([read + self.hidden, own], -1).softmax(-1)  # (n, H, T + S)
+        read, own = weights.split([T, S], -1)
+        y = self._collect(self._side_by_side(read) @ self.values[layer])  # (n, H, D)
+        return (y + (own[..., None] * own_v).sum(2))[:, :, None]
+
+    def _side_by_side(self, x):
+        """(n, H, K) to (P H, R, K), R slots for the branches of a text."""
+        P, R, _ = self.shape
+        n, H, K = x.shape
+        side = x.new_zeros((P * H * R, K))
+        return side.index_copy_(0, self.spots, x.reshape(-1, K)).view(P * H, R, K)
+
+    def _collect(self, x):
+        """And back: (P H, R, K) to (n, H, K)."""
+        K = x.shape[2]
+        return x.view(-1, K).index_select(0, self.spots).view(-1, self.heads, K)
 
     def keep(self, rows):
         """Go on with the branches `rows`, numbers in ascending order."""
