@@ -14,6 +14,9 @@ export PYTHONUNBUFFERED = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 CELL_TIMEOUT := 900
+# Two test processes, one core each: small models gain more from that than from two cores.
+PROCESSES ?= 2
+TWO := -n $(PROCESSES) --dist loadfile
 QUICK := schedule=hybrid scale=quick study=local seed=0
 
 .DEFAULT_GOAL := help
@@ -41,8 +44,8 @@ book: $(STAMP)  ## build the book, with one quick experiment, to _build/html
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
 test: $(SCALE)  ## run the unit tests, then every notebook against its stored outputs
-	$(PY) -m pytest tests
-	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT) book/
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) tests
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT) book/
 
 experiment: $(STAMP)  ## run one experiment: make experiment ARGS="schedule=hybrid scale=desk"
 	$(PY) -m curriculum experiment $(ARGS)

@@ -73,6 +73,8 @@ def audit(delivered, plan) -> Audit:
         )
     planned = planned[: len(delivered)]
     wrong = np.flatnonzero((np.sort(delivered, 1) != np.sort(planned, 1)).any(1))
+    if not len(wrong):  # each step as planned: there is nothing to count
+        return Audit(len(delivered), 0, None, 0, 0.0, 0, 0, 0, _examples())
     population = plan.ids if isinstance(plan, Plan) else np.unique(planned)
     strangers = delivered[~np.isin(delivered, population)]
 
@@ -90,12 +92,13 @@ def audit(delivered, plan) -> Audit:
         repeats=sum(known.values()),
         omissions=sum(fewer.values()),
         strangers=len(strangers),
-        examples={
-            "repeats": list(known)[:5],
-            "omissions": list(fewer)[:5],
-            "strangers": strangers[:5].tolist(),
-        },
+        examples=_examples(list(known), list(fewer), strangers.tolist()),
     )
+
+
+def _examples(repeats=(), omissions=(), strangers=()) -> dict:
+    found = {"repeats": repeats, "omissions": omissions, "strangers": strangers}
+    return {name: list(ids[:5]) for name, ids in found.items()}
 
 
 def _counts(delivered, planned) -> dict:

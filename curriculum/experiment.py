@@ -21,7 +21,17 @@ from pathlib import Path
 
 import numpy as np
 
-from . import __version__, difficulty, evaluate, files, model, plan, schedules, train
+from . import (
+    __version__,
+    claims,
+    difficulty,
+    evaluate,
+    files,
+    model,
+    plan,
+    schedules,
+    train,
+)
 from .batches import Programs, Windows
 from .corpus import Corpus, CorpusSpec, build, split
 
@@ -287,8 +297,14 @@ def make_run(
 
 
 def learn(e: Experiment, data: Data, order: plan.Plan, net, show=None) -> train.Run:
-    """Train `net` in the planned order, with checkpoints in the cache folder."""
-    return train.train_together([make_run(e, data, order, net, show)])[0]
+    """Train `net` in the planned order, with checkpoints in the cache folder.
+
+    Two processes that are given the same run do it once: the second waits for the first
+    (an hour at most), and finds a finished checkpoint.
+    """
+    run = make_run(e, data, order, net, show)
+    with claims.claim(run.folder / "claim", patience=3600):
+        return train.train_together([run])[0]
 
 
 def training_rate(e: Experiment, data: Data, order: plan.Plan, steps: int = 6) -> float:

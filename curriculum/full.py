@@ -14,14 +14,16 @@ Run it with `python -m curriculum full --minutes 25`. Chapter 11 explains the ta
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from . import corpus, engine, files, plan, train
+from . import claims, corpus, engine, files, plan, train
 from .batches import Programs
 from .bench.training import Steps, products
 from .experiment import (
@@ -55,7 +57,7 @@ def throughput(
     rows = Programs(programs, chunks=4, device=device, multiple=32 if on_gpu else 1)
     length = float(rows.lengths.mean())
     precisions = ("fp32", train.choose_precision(device)[0])
-    found, peaks = [], {}
+    found, peaks, steps = [], {}, None
     for precision in dict.fromkeys(precisions):
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         peaks[precision] = _rate(products(device, 1.0, dtype), seconds)
@@ -63,6 +65,7 @@ def throughput(
             for m in members:
                 way = functools.partial(engine.Together, record=recorded)
                 row = {"members": m, "precision": precision, "recorded": recorded}
+                steps = None  # the last one's memory
                 try:
                     steps = Steps(
                         size,
@@ -77,7 +80,7 @@ def throughput(
                     row["flops"] = row["rate"] * steps.flops(length)
                     row["share"] = row["flops"] / peaks[precision]
                     row["really_recorded"] = getattr(steps.machine, "record", False)
-                except torch.OutOfMemoryError:
+                except torch.cuda.OutOfMemoryError:
                     row["rate"] = None
                 found.append(row)
                 if row["rate"]:
@@ -154,7 +157,9 @@ def together(experiments, root, deadline: float | None = None, show=None) -> lis
         order = make_plan(e, data)
         tell = show and functools.partial(show, e.name)
         jobs.append((e, data, order, make_run(e, data, order, net, tell, rows[kind])))
-    if jobs:
+    with contextlib.ExitStack() as held:
+        for *_, run in jobs:  # nobody else trains them meanwhile
+            held.enter_context(claims.claim(run.folder / "claim"))
         train.train_together([run for *_, run in jobs], deadline=deadline)
     for e, data, order, run in jobs:
         if run.done:
@@ -205,7 +210,8 @@ def full(
         if row["rate"] and row["precision"] == precision
     }  # a later row replaces an earlier one: recorded work, where there is a GPU
 
-    data = prepare(todo[0])  # generates the corpus, once for all
+    # The corpus is generated once for all, by all cores.
+    data = prepare(todo[0], workers=os.cpu_count() or 1)
     flight = plan.preflight(make_plan(todo[0], data), data.corpus.lengths)
     left = (deadline - time.monotonic()) * (1 - SPARE)
     groups, needed = fit(todo, rates, flight.tokens, left)

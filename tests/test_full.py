@@ -1,12 +1,13 @@
 """The unattended run: it measures, plans by what it measured, and goes on where it stopped."""
 
+import concurrent.futures
 import time
 
 import pytest
 import torch
 
+from curriculum import claims, experiment, files, full, launch, train
 from curriculum import engine as E
-from curriculum import experiment, files, full, launch, train
 
 
 def test_the_table_has_a_row_for_every_way(capsys):
@@ -86,6 +87,24 @@ def test_the_clock_stops_a_run_at_a_checkpoint_and_it_goes_on(arm, tmp_path):
     fresh.callbacks = (lambda r: seen.append(r.step),)
     train.train_together([fresh])
     assert seen[0] == 5 and fresh.done
+
+
+def test_two_processes_with_one_run_do_it_once(arm):
+    """The second waits for the claim, then finds the finished checkpoint."""
+    e, data, order, net = arm("baseline", seed=5)
+    folder = experiment.run_folder(e, order)
+    lines = []
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        with claims.claim(folder / "claim"):
+            waiting = pool.submit(experiment.learn, e, data, order, net, lines.append)
+            time.sleep(0.3)
+            assert not waiting.done() and not (folder / "log.jsonl").exists()
+            train.train_together(
+                [experiment.make_run(e, data, order, arm("baseline", seed=5)[3])]
+            )
+        assert waiting.result().done and lines == []
+    steps = [x["step"] for x in train.read_log(folder / "log.jsonl")]
+    assert steps == sorted(set(steps)) and steps[-1] == order.steps
 
 
 def test_no_time_is_an_error():
