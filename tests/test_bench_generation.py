@@ -64,7 +64,11 @@ def test_corpus_sizes_measures_every_step_of_the_work(tmp_path, monkeypatch):
     row = corpus_sizes.measure(3_000, "july")
     assert set(corpus_sizes.FIXED) < set(row["seconds"]) == set(row["peak_mb"])
     assert all(seconds > 0 for seconds in row["seconds"].values())
+    assert row["cpu_seconds"].keys() == row["seconds"].keys()
     peaks = list(row["peak_mb"].values())
     assert peaks == sorted(peaks) and peaks[0] > 50, "a peak never falls"
     text = corpus_sizes.table([row, {**row, "size": 6_000}])
-    assert f"{row['seconds']['plan']:.1f}" in text and "6,000" in text
+    assert (
+        f"{row['cpu_seconds']['generate'] / 3_000 * 1e6:.1f}" in text
+        and "6,000" in text
+    )
