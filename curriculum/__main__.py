@@ -36,6 +36,8 @@ def main(words=None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
+    from .launch import RESULTS
+
     top = argparse.ArgumentParser(
         prog="curriculum",
         description="Programs, their difficulty, an order to learn them in, and what came of it.",
@@ -99,7 +101,12 @@ def parser() -> argparse.ArgumentParser:
         "train", train_one, "train one arm in this process; resumes if cut short"
     )
     experiment_words(c)
-    results_word(c)
+    c.add_argument(
+        "--results",
+        type=Path,
+        default=Path("runs/results"),
+        help="folder of the record",
+    )
     c.add_argument(
         "--notebook", action="store_true", help="run its notebook through papermill"
     )
@@ -122,7 +129,9 @@ def parser() -> argparse.ArgumentParser:
         "run experiments, as notebooks; commas make a sweep",
     )
     experiment_words(c)
-    results_word(c)
+    c.add_argument(
+        "--results", type=Path, default=RESULTS, help="folder of the records"
+    )
     c.add_argument(
         "--no-notebook",
         action="store_true",
@@ -181,14 +190,6 @@ def experiment_words(c):
     fields = ", ".join(f"{f.name}={f.default}" for f in dataclasses.fields(Experiment))
     c.add_argument(
         "words", nargs="*", metavar="name=value", help=f"parameters; defaults: {fields}"
-    )
-
-
-def results_word(c):
-    from .launch import RESULTS
-
-    c.add_argument(
-        "--results", type=Path, default=RESULTS, help="folder of the records"
     )
 
 

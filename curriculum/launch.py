@@ -76,9 +76,13 @@ def work(e: Experiment, results, notebook: str = "", show=None) -> Path:
     Returns: the path of the record.
     Raises: claims.Busy: another process is at it. RuntimeError: the notebook failed.
     """
-    with claims.claim(checkpoint_claim(e), patience=1):
+    path = checkpoint_claim(e)
+    killed = path.exists() and claims.holder(path) is None  # who had it before us
+    with claims.claim(path, patience=1):
         if not finished(e, results):
             if notebook:
+                if killed:  # its kernel notices within seconds that it is alone
+                    time.sleep(5)
                 run_notebook(e, results, notebook)
             else:
                 run(e, results, show)
