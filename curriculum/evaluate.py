@@ -154,12 +154,19 @@ def evaluate(
         Execution under `exact` leaves programs that print nothing out of these and
         reports them under "empty".
     """
+    return evaluations(model, corpus, ids, labels, (protocol,), seed, tasks)[protocol]
+
+
+def evaluations(
+    model, corpus: Corpus, ids, labels, protocols=PROTOCOLS, seed=0, tasks=TASKS
+) -> dict:
+    """{protocol: what `evaluate` returns}, all from one pass over the programs."""
     labels, levels = np.asarray(labels), corpus.levels[np.asarray(ids)]
-    found = {"protocol": protocol, "programs": len(ids), "seed": seed}
-    questions = [Question(task, protocol, seed) for task in tasks]
-    for task, answers in zip(tasks, ask(model, corpus, ids, questions), strict=True):
+    found = {p: {"protocol": p, "programs": len(ids), "seed": seed} for p in protocols}
+    questions = [Question(task, p, seed) for p in protocols for task in tasks]
+    for answers in ask(model, corpus, ids, questions):
         counts = np.ones(len(ids), bool)
-        if task == "execution" and protocol == "exact":
+        if answers.task == "execution" and answers.protocol == "exact":
             counts = ~answers.empty
         summary = answers.share(counts)
         summary["by_label"] = {
@@ -171,7 +178,7 @@ def evaluate(
         }
         if answers.empty is not None:
             summary["empty"] = answers.share(answers.empty)
-        found[task] = summary
+        found[answers.protocol][answers.task] = summary
     return found
 
 

@@ -327,10 +327,7 @@ def run_folder(e: Experiment, order: plan.Plan) -> Path:
 def measure(e: Experiment, data: Data, net) -> dict:
     """Results on the test programs under both protocols, and a few answers to look at."""
     ids = data.test[: SCALES[e.scale].test]
-    found = {
-        p: evaluate.evaluate(net, data.corpus, ids, data.labels[ids], p, e.seed)
-        for p in evaluate.PROTOCOLS
-    }
+    found = evaluate.evaluations(net, data.corpus, ids, data.labels[ids], seed=e.seed)
     answers = evaluate.execution(net, data.corpus, ids[:12])
     found["examples"] = [
         {"code": data.corpus.codes[i], "truth": t, "predicted": p}

@@ -236,6 +236,15 @@ def test_a_watch_gives_both_losses_by_label(arm):
         E.losses(net, data.corpus, ids, "code")
 
 
+def test_both_protocols_at_once_are_each_of_them_alone(arm):
+    _, data, _, net = arm()
+    asked = (net, data.corpus, data.test[:30], data.labels[data.test[:30]])
+    both = E.evaluations(*asked, seed=4)
+    assert list(both) == list(E.PROTOCOLS)
+    for protocol, found in both.items():
+        assert found == E.evaluate(*asked, protocol, seed=4)
+
+
 def test_sampled_answers_follow_the_seed(arm):
     _, data, _, net = arm()
     ids = data.test[:20]
