@@ -89,6 +89,7 @@ def throughput(
                         f" {row['rate']:,.0f} characters/s, {row['share']:.1%} of peak"
                     )
     return {
+        "what": "training on one device: models at once, precision, recorded or not",
         "size": size,
         "rows": found,
         "peaks": peaks,

@@ -116,6 +116,7 @@ def bench(
             rows.append(measure(stage, rounds, seconds))
             show(rows[-1])
     return {
+        "what": "what `make bench` found: ours, a plain reference, and the limit",
         "size": size,
         "device": f"{chosen} ({reason})",
         "rows": rows,

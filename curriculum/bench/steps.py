@@ -210,6 +210,7 @@ def main(words=None) -> None:
     a = a.parse_args(words)
     programs = corpus.build(corpus.CorpusSpec(size=2_000, seed=7))
     found = {
+        "what": "what each step of the training loop bought, and what bought nothing",
         "size": a.size,
         "batch": BATCH,
         "cores": torch.get_num_threads(),
