@@ -67,7 +67,7 @@ def main():
         "engine": f"ray {version}, a local cluster of two workers",
         "said": said,
         "killed": {"first": steps[first][0], "last": steps[first][-1]},
-        "successor": {
+        "successor": {  # "first": the lowest line at which the log stood under it
             "first": min(next(s for p, s in steps.items() if p not in (first, "over"))),
             "last": again["curve"][-1]["step"],
         },
