@@ -132,30 +132,37 @@ def draw_plan(axes, order, label_of, blocks: int = 70) -> np.ndarray:
 
     Args:
         order: a `plan.Plan`. label_of: (N,) 0 easy, 1 medium, 2 hard, by program id.
-        blocks: parts of the run that shares are averaged over.
-    Returns: (blocks, 3) the shares drawn, each row summing to 1.
+        blocks: parts of the run that shares are averaged over; a part that two stages
+            share is cut where the second begins.
+    Returns: (blocks, 3) the shares drawn, each row summing to 1; a cut adds a block.
     """
-    parts = np.array_split(np.asarray(label_of)[order.table], blocks)
+    edges = np.linspace(0, order.steps, blocks + 1).astype(int)
+    edges = np.unique(np.concatenate([edges, order.starts]))
+    parts = np.split(np.asarray(label_of)[order.table], edges[1:-1])
     shares = np.array([[(part == i).mean() for i in range(3)] for part in parts])
-    steps = np.linspace(0, order.steps, blocks)
-    bands = axes.stackplot(steps, shares.T, colors=[v[0] for v in LEVELS.values()])
+    heights = np.concatenate([shares, shares[-1:]]).T  # (3, edges)
+    colours = [v[0] for v in LEVELS.values()]
+    bands = axes.stackplot(edges, heights, colors=colours, step="post")
     for band, name in zip(bands, LEVELS, strict=True):
         band.set(hatch=LEVELS[name][3], edgecolor="white", linewidth=0)
     for start in order.starts[1:-1]:
         axes.axvline(start, color=INK, linewidth=1)
+    steps = (edges[:-1] + edges[1:]) / 2
     floor = np.cumsum(shares, 1) - shares
     for i, name in enumerate(LEVELS):  # named where its band is thickest
         at = int(shares[:, i].argmax())
         if shares[at, i] > 0.08:
             near = shares[:, i] > 0.9 * shares[at, i]
             at = int(np.median(np.flatnonzero(near)))
+            inside = np.clip(steps[at] / order.steps, 0.06, 0.94)
             axes.text(
-                steps[at],
+                inside * order.steps,
                 floor[at, i] + shares[at, i] / 2,
                 name,
                 ha="center",
                 va="center",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+                fontsize=9,  # the bands of a small panel are narrow
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
             )
     axes.set(xlabel="training step", ylabel="share of the programs drawn")
     axes.set(xlim=(0, order.steps), ylim=(0, 1))
