@@ -55,7 +55,7 @@ lint: $(STAMP)  ## check style and formatting of code and notebooks
 	$(PY) -m ruff format --check .
 
 bench: $(STAMP)  ## measure how fast this machine generates, scores, trains
-	$(PY) -m curriculum bench $(ARGS)
+	env -u OMP_WAIT_POLICY $(PY) -m curriculum bench $(ARGS)
 
 clean:  ## remove what was built (not .venv, not results)
 	rm -rf _build build

@@ -130,7 +130,7 @@ HEAD = f"{'stage':<32}{'ours':>10}{'reference':>11} {'unit':<13}{'ratio':>7}{'±
 def line(row: dict) -> str:
     """One row of the table that `make bench` prints, under `HEAD`."""
     text = (
-        f"{row['stage']:<32}{row['ours']:>10,.0f}{row['reference']:>11,.0f}"
+        f"{row['stage']:<32}{row['ours']:>10,.0f}{row['reference']:>11,.1f}"
         f" {row['unit']:<13}{row['ratio']:>6.1f}×{row['ratio_spread']:>6.0%}"
     )
     if "share_of_limit" in row:

@@ -43,7 +43,10 @@ def stage(net, programs, ids, protocol) -> Stage:
         return len(ids)
 
     def reference():
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # one text at a time: more cores only slow it down
         reference_evaluation.ask(plain, programs, some, protocol)
+        torch.set_num_threads(threads)
         return len(some)
 
     def limit():
