@@ -47,25 +47,20 @@ def ladder(size: str, programs, rounds: int, seconds: float) -> list[dict]:
     plain, one_call = ReferenceTrainer(ours.net()), ReferenceTrainer(ours.net())
     one_call.model = ours.net()  # the same loop around the model of chapter 4
     one_call.adam = torch.optim.AdamW(one_call.model.parameters(), foreach=False)
-    count = [0]
-
-    def draw():
-        count[0] += 1
-        return ours.ids(count[0])[0]
 
     def padded(trainer):
         def work():
-            ids = draw()
-            trainer.on_programs([texts[i] for i in ids])
-            return float(rows.characters(ids))
+            for ids in ours.turn:
+                trainer.on_programs([texts[i] for i in ids])
+            return float(rows.characters(np.stack(ours.turn)).sum())
 
         return work
 
     rungs = {
         "six heads, one padded batch": padded(plain),
         "one attention over all heads": padded(one_call),
-        "sorted into chunks": textbook(ours.net(), rows, draw),
-        "whole chunks to the cores": ours,
+        "sorted into chunks": textbook(ours.net(), rows, ours.turn),
+        "whole chunks to the cores": lambda: sum(ours() for _ in ours.turn),
     }
     found = in_turns(rungs, rounds, seconds)
     first = next(iter(found.values()))
@@ -81,12 +76,11 @@ def ladder(size: str, programs, rounds: int, seconds: float) -> list[dict]:
     ]
 
 
-def textbook(net, rows, draw):
-    """A step in chunks, every product shared by all cores, AdamW parameter by parameter."""
+def textbook(net, rows, turn):
+    """Steps in chunks, every product shared by all cores, AdamW parameter by parameter."""
     adam = torch.optim.AdamW(net.parameters(), foreach=False)
 
-    def work():
-        ids = draw()
+    def step(ids):
         characters = float(rows.characters(ids))
         for inputs, targets in rows.batch(ids):
             loss = F.cross_entropy(
@@ -100,7 +94,7 @@ def textbook(net, rows, draw):
         adam.zero_grad()
         return characters
 
-    return work
+    return lambda: sum(step(ids) for ids in turn)
 
 
 def tried(size: str, programs, rounds: int, seconds: float) -> list[dict]:

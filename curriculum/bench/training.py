@@ -14,6 +14,7 @@ from . import Stage
 from .reference_training import ReferenceTrainer
 
 BATCH, WINDOW = 64, 256
+TURN = 4  # different steps, over and over: a long program must not hit one side only
 
 
 def stages(size: str, device) -> list[Stage]:
@@ -59,18 +60,16 @@ def _programs(size, device, programs):
         torch.from_numpy(programs.tokens[a:b].astype(np.int64))
         for a, b in zip(programs.offsets[:-1], programs.offsets[1:], strict=True)
     ]
-    turn = [0]
 
     def reference():
-        ids = steps.ids(turn[0])[0]
-        turn[0] += 1
-        plain.on_programs([texts[i] for i in ids])
-        return float(rows.characters(ids))
+        for ids in steps.turn:
+            plain.on_programs([texts[i] for i in ids])
+        return float(rows.characters(np.stack(steps.turn)).sum())
 
     return Stage(
         "training step, whole programs",
         "characters/s",
-        steps,
+        lambda: sum(steps() for _ in steps.turn),
         reference,
         products(device, steps.flops(float(rows.lengths.mean()))),
         "matrix products",
@@ -99,9 +98,14 @@ class Steps:
     def net(self, seed=0):
         return model.GPT(self.shape, seed).to(self.device)
 
+    @property
+    def turn(self) -> list:
+        """The programs of the first member in each of the steps, (B,) each."""
+        return [self.ids(step)[0] for step in range(TURN)]
+
     def ids(self, step) -> np.ndarray:
         """(M, B) programs; every member has others."""
-        first = BATCH * (step + 7 * np.arange(self.members))
+        first = BATCH * (step % TURN + 7 * np.arange(self.members))
         return (first[:, None] + np.arange(BATCH)) % len(self.rows.lengths)
 
     def __call__(self) -> float:
