@@ -19,7 +19,6 @@ from __future__ import annotations
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -85,13 +84,13 @@ class Engine:
             for part, shape in zip(parts, self.shapes.values(), strict=True)
         ]
 
-    def slopes(self, batches, ids, step, counts) -> tuple[torch.Tensor, list]:
+    def slopes(self, batches, ids, step) -> tuple:
         """Add the step's gradients up in `gradients`.
 
         Args:
-            batches: M makers of rows. ids: (M, B) programs. counts: (M,) characters
-                with a target, by which each model's loss is divided.
-        Returns: (M,) losses, nats per character; M tensors (B,) of fingerprints.
+            batches: M makers of rows. ids: (M, B) programs. step: its number.
+        Returns: (M,) losses, nats per character; M tensors (B,) of fingerprints; (M,)
+            characters with a target, counted in the rows, by which losses are divided.
         """
         raise NotImplementedError
 
@@ -118,14 +117,16 @@ class Apart(Engine):
         self.cores = torch.get_num_threads() if self.device.type == "cpu" else 1
         self._pool = ThreadPoolExecutor(self.cores) if self.cores > 1 else None
 
-    def slopes(self, batches, ids, step, counts):
+    def slopes(self, batches, ids, step):
         rows = [maker.batch(own, step) for maker, own in zip(batches, ids, strict=True)]
+        counts = torch.stack([_targets(chunks) for chunks in rows])  # (M,)
         jobs = [(i, chunk) for i, chunks in enumerate(rows) for chunk in chunks]
         losses = torch.zeros(len(rows), device=self.device)
         for (i, _), (loss, found) in zip(jobs, self._each(jobs, counts), strict=True):
             losses[i] += loss
             torch._foreach_add_(self._views(self.gradients[i]), found)
-        return losses, [m.prints(r) for m, r in zip(batches, rows, strict=True)]
+        prints = [m.prints(r) for m, r in zip(batches, rows, strict=True)]
+        return losses, prints, counts
 
     def _each(self, jobs, counts):
         """(loss, gradients) of every job, in the order of `jobs`."""
@@ -140,7 +141,7 @@ class Apart(Engine):
                     ignore_index=IGNORE,
                     reduction="sum",
                 )
-            loss = loss / int(counts[i])
+            loss = loss / counts[i]
             return loss.detach(), torch.autograd.grad(
                 loss, list(self.models[i].parameters())
             )
@@ -184,7 +185,7 @@ class Together(Engine):
         self._slope_views = self._views(self.gradients)
         self._recorded: dict[tuple, _Recorded] = {}
 
-    def slopes(self, batches, ids, step, counts):
+    def slopes(self, batches, ids, step):
         if all(maker is batches[0] for maker in batches):
             chunks = batches[0].batch(ids, step)
             prints = list(batches[0].prints(chunks))
@@ -192,12 +193,11 @@ class Together(Engine):
             rows = [m.batch(own, step) for m, own in zip(batches, ids, strict=True)]
             prints = [m.prints(r) for m, r in zip(batches, rows, strict=True)]
             chunks = [_stack_rows(parts) for parts in zip(*rows, strict=True)]
-        counts = torch.from_numpy(np.asarray(counts, np.float32))
-        counts = counts.to(self.device, non_blocking=True)
+        counts = _targets(chunks)  # (M,)
         losses = torch.zeros(len(self.models), device=self.device)
         for inputs, targets in chunks:
             losses += self._chunk(inputs, targets, counts)
-        return losses, prints
+        return losses, prints, counts
 
     def _chunk(self, inputs, targets, counts):
         if not self.record:
@@ -285,6 +285,11 @@ def stacked_forward(weights, tokens, c) -> torch.Tensor:
 
 def _norm(x, weight):
     return F.layer_norm(x, x.shape[-1:]) * weight[:, None]
+
+
+def _targets(chunks):
+    """How many targets there are in chunks of (…, b, t): a tensor (…)."""
+    return sum((targets != IGNORE).sum((-2, -1)) for _, targets in chunks)
 
 
 def _stack_rows(parts):

@@ -109,11 +109,12 @@ class Run:
     folder: object = None  # for checkpoint.safetensors; None trains without one
     callbacks: tuple = ()  # called with the run after every step
     step: int = 0  # steps done
-    tokens: int = 0  # characters learnt from
     rate: float = 0.0
     seconds: float = 0.0  # in the loop; shared by models that are trained together
     moments: dict = field(default_factory=dict)  # what the optimizer remembers
-    _loss: object = math.nan  # stays on the device until somebody looks
+    _loss: object = math.nan  # this and the next stay on the device until asked for
+    _counts: list = field(default_factory=list)  # characters not yet added up
+    _tokens: int = 0
     _prints: list = field(default_factory=list)  # fingerprints not yet recognised
     _delivered: list = field(default_factory=list)
 
@@ -121,6 +122,14 @@ class Run:
     def loss(self) -> float:
         """Nats per character, mean over the last step."""
         return float(self._loss)
+
+    @property
+    def tokens(self) -> int:
+        """Characters learnt from, counted in the rows."""
+        if self._counts:
+            self._tokens += int(torch.stack(self._counts).sum())
+            self._counts.clear()
+        return self._tokens
 
     @property
     def delivered(self) -> list:
@@ -134,7 +143,7 @@ class Run:
     def restore(self, delivered, meta: dict) -> None:
         """Stand where a checkpoint was written."""
         self._delivered, self._prints = list(delivered), []
-        self.step, self.tokens = meta["step"], meta["tokens"]
+        self.step, self._tokens, self._counts = meta["step"], meta["tokens"], []
         self.seconds = meta["seconds"]
 
     @property
@@ -220,15 +229,15 @@ def _advance(runs, until, engine, deadline):
             if step in fresh[i]:
                 run.moments.clear()  # the optimizer forgets, as released
         ids = np.stack([run.plan.at(step) for run in runs])  # (M, B)
-        counts = [r.batches.characters(own) for r, own in zip(runs, ids, strict=True)]
-        losses, prints = machine.slopes(batches, ids, step, counts)
+        losses, prints, counts = machine.slopes(batches, ids, step)
         if not (step + 1) % machine.patience:
             _look(runs, losses, step)
         machine.update([run.rate for run in runs])
         for i, run in enumerate(runs):
             run._loss = losses[i]
+            run._counts.append(counts[i])
             run._prints.append(prints[i])
-            run.step, run.tokens = step + 1, run.tokens + int(counts[i])
+            run.step = step + 1
             run.seconds += time.perf_counter() - began
         for run in runs:
             for callback in run.callbacks:

@@ -163,6 +163,9 @@ def test_the_audit_is_of_what_was_fed_not_of_what_was_planned(arm, rows):
     run = T.train(net, order, Shuffling(data.corpus), stop_at=10)
     found = A.audit(np.stack(run.delivered), order)
     assert found.wrong_steps == 10 and found.omissions > 0
+    shown = np.concatenate(run.delivered)  # … and so are the characters
+    assert run.tokens == (rows.lengths[shown] - 1).sum()
+    assert run.tokens != (rows.lengths[order.table[:10]] - 1).sum()
 
 
 def test_resume_in_pieces_gives_the_same_bits(arm, rows, tmp_path):
