@@ -52,7 +52,8 @@ BAD = {
 def outcomes():
     sources = [s for source, _ in BAD.values() for s in (source, GOOD)]
     before = list(Path(tempfile.gettempdir()).glob("sandbox-*"))
-    options = dict(seconds=0.1, max_output=200, memory_mb=128)
+    # Filling 128 MB takes a busy machine a moment: it must not look like a time-out.
+    options = dict(seconds=0.5, max_output=200, memory_mb=128)
     one = sandbox.run(sources, **options)
     swift = [i for i, source in enumerate(sources) if "sleep" not in source]
     two = sandbox.run([sources[i] for i in swift], workers=2, **options)
