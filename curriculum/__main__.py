@@ -165,7 +165,9 @@ def parser() -> argparse.ArgumentParser:
     c.add_argument("--seeds", type=int, default=4, help="seeds of each arm, at most")
     c.add_argument("--arms", default="", help="comma-separated schedules; empty: four")
     c.add_argument("--study", default="full", help="folder of the records")
-    c.add_argument("--results", type=Path, default=Path("book/results"))
+    c.add_argument(
+        "--results", type=Path, default=RESULTS, help="folder of the records"
+    )
     c.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
     c = command(

@@ -25,6 +25,9 @@ from .corpus import Corpus
 from .files import hash_bits, hash_uniform
 
 IGNORE = -1  # a target that takes no part in the loss
+# Chunks of a step, and the multiple of characters that rows are padded to. A processor
+# wants what fits its caches; a GPU few calls, and few shapes of work to record.
+LAYOUT = {"cpu": (8, 1), "cuda": (4, 32)}
 
 
 class Programs:
@@ -35,22 +38,23 @@ class Programs:
         loss_on: "all" characters, or the "answer" (everything after the prompt).
         chunks: groups of similar length that a step is computed in.
         device: where the tensors go.
-        multiple: rows are padded to a multiple of this many characters; few different
-            shapes are what recorded GPU work (`engine`) needs.
+        multiple: rows are padded to a multiple of this many characters.
+        None for chunks or multiple: what suits the device (`LAYOUT`).
     """
 
     def __init__(
         self,
         corpus: Corpus,
         loss_on: str = "all",
-        chunks: int = 8,
+        chunks: int | None = None,
         device="cpu",
-        multiple: int = 1,
+        multiple: int | None = None,
     ):
         if loss_on not in ("all", "answer"):
             raise ValueError(f"loss_on is {loss_on!r}; it must be all or answer")
-        self.corpus, self.chunks, self.multiple = corpus, chunks, multiple
-        self.device = torch.device(device)
+        self.corpus, self.device = corpus, torch.device(device)
+        suits = LAYOUT.get(self.device.type, LAYOUT["cpu"])
+        self.chunks, self.multiple = chunks or suits[0], multiple or suits[1]
         self.lengths = corpus.lengths  # (N,)
         self.first_loss = np.zeros(len(corpus), np.int64)
         if loss_on == "answer":
@@ -60,7 +64,7 @@ class Programs:
             torch.from_numpy(x).to(self.device)
             for x in (corpus.offsets, self.lengths, self.first_loss)
         )
-        longest = -(-int(self.lengths.max()) // multiple) * multiple
+        longest = -(-int(self.lengths.max()) // self.multiple) * self.multiple
         self._columns = torch.arange(longest, device=self.device)
 
     def batch(self, ids, step: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -144,7 +148,7 @@ class Windows:
     Args:
         corpus: as above. ids: the programs of the training stream, in their order.
         window: characters in a row. seed: names the draw.
-        chunks: parts that a step is computed in.
+        chunks: parts that a step is computed in; None: what suits the device.
     """
 
     def __init__(
@@ -153,7 +157,7 @@ class Windows:
         ids,
         window: int = 256,
         seed: int = 0,
-        chunks=8,
+        chunks=None,
         device="cpu",
     ):
         ids = np.asarray(ids)
@@ -169,7 +173,8 @@ class Windows:
         self.lengths = corpus.lengths
         self.starts = np.zeros(len(corpus), np.int64)
         self.starts[ids] = np.cumsum(self.lengths[ids]) - self.lengths[ids]
-        self.window, self.seed, self.chunks = window, seed, chunks
+        self.window, self.seed = window, seed
+        self.chunks = chunks or LAYOUT.get(self.device.type, LAYOUT["cpu"])[0]
         self._ids, self._sorted_starts = ids, self.starts[ids]
         self._columns = torch.arange(window + 1, device=self.device)
 

@@ -119,11 +119,11 @@ class Corpus:
         levels = (
             self.levels[i : i + SLICE].tolist() for i in range(0, len(self), SLICE)
         )
-        sha = hashlib.sha256(b"[" + _canonical(asdict(self.spec)))
+        sha = hashlib.sha256(b"[" + files.canonical(asdict(self.spec)))
         for slices in (self._slices_of_texts(), levels):
             sha.update(b",[")
             for i, part in enumerate(slices):
-                sha.update(b"," * (i > 0) + _canonical(part)[1:-1])
+                sha.update(b"," * (i > 0) + files.canonical(part)[1:-1])
             sha.update(b"]")
         sha.update(b"]")
         return sha.hexdigest()
@@ -228,11 +228,6 @@ def _length(code: str, output: str) -> int:
     """Characters of the text; see `Program.text`, which is slower to build and count."""
     printed = len(output) + 2 * output.count("\n") + 3 if output else 0
     return len(code) + len("\n# output\n") + printed + 1
-
-
-def _canonical(value) -> bytes:
-    """Canonical JSON, as in `files.digest`."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _read(path: Path) -> bytes:

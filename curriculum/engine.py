@@ -17,12 +17,12 @@ Papers: Kaplan et al. (2020) for what training costs. Chapter 11 measures each s
 from __future__ import annotations
 
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 import torch.nn.functional as F
 
 from .batches import IGNORE
+from .cores import available, on_cores
 from .model import GPT
 
 
@@ -114,8 +114,8 @@ class Apart(Engine):
 
     def __init__(self, models, moments, weight_decay=0.01, precision="fp32"):
         super().__init__(models, moments, weight_decay, precision)
-        self.cores = torch.get_num_threads() if self.device.type == "cpu" else 1
-        self._pool = ThreadPoolExecutor(self.cores) if self.cores > 1 else None
+        self.cores = available(self.device)
+        self._slopes = [self._views(row) for row in self.gradients]
 
     def slopes(self, batches, ids, step):
         rows = [maker.batch(own, step) for maker, own in zip(batches, ids, strict=True)]
@@ -124,7 +124,7 @@ class Apart(Engine):
         losses = torch.zeros(len(rows), device=self.device)
         for (i, _), (loss, found) in zip(jobs, self._each(jobs, counts), strict=True):
             losses[i] += loss
-            torch._foreach_add_(self._views(self.gradients[i]), found)
+            torch._foreach_add_(self._slopes[i], found)
         prints = [m.prints(r) for m, r in zip(batches, rows, strict=True)]
         return losses, prints, counts
 
@@ -146,17 +146,7 @@ class Apart(Engine):
                 loss, list(self.models[i].parameters())
             )
 
-        if self._pool is None:
-            return [work(job) for job in jobs]
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # a worker computes alone
-        try:
-            # The longest first: then no core is left with a long chunk at the end.
-            longest = sorted(range(len(jobs)), key=lambda j: -jobs[j][1][0].numel())
-            found = {j: self._pool.submit(work, jobs[j]) for j in longest}
-            return [found[j].result() for j in range(len(jobs))]
-        finally:
-            torch.set_num_threads(threads)
+        return on_cores(work, jobs, lambda job: job[1][0].numel(), self.cores)
 
 
 class Together(Engine):

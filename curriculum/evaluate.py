@@ -22,7 +22,6 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +29,7 @@ import torch
 
 from . import asking
 from .asking import PROTOCOLS, TASKS, Question
+from .cores import available, on_cores
 from .corpus import Corpus
 from .difficulty import LABELS
 from .stats import wilson_clustered
@@ -241,22 +241,8 @@ class Watch:
 
 
 def _each(work, groups, model):
-    """`work` on every group; on a processor, one core for each group.
-
-    The products are too small to share well between cores; whole groups are not.
-    """
-    threads = torch.get_num_threads()
-    if threads == 1 or len(groups) == 1 or model.head.weight.device.type != "cpu":
-        for group in groups:
-            work(group)
-        return
-    torch.set_num_threads(1)  # a worker computes alone
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            # the longest first: then no core is left with a long group at the end
-            list(pool.map(work, reversed(groups)))
-    finally:
-        torch.set_num_threads(threads)
+    """`work` on every group; on a processor, one core for each group."""
+    on_cores(work, groups, len, available(model.head.weight.device))
 
 
 def _blank(question, corpus, ids):

@@ -269,12 +269,10 @@ def watch_set(e: Experiment, data: Data, each: int = 100) -> np.ndarray:
 
 def make_rows(e: Experiment, data: Data, device) -> Programs | Windows:
     """What turns program numbers into tensors; arms that learn together share it."""
-    on_gpu = device.type == "cuda"  # wide chunks of few different shapes
-    chunks = 4 if on_gpu else 8
     if e.rows == "windows":
         context = SCALES[e.scale].context
-        return Windows(data.corpus, data.train, context, e.seed, chunks, device)
-    return Programs(data.corpus, e.loss_on, chunks, device, 32 if on_gpu else 1)
+        return Windows(data.corpus, data.train, context, e.seed, device=device)
+    return Programs(data.corpus, e.loss_on, device=device)
 
 
 def make_run(

@@ -97,8 +97,13 @@ def read_about(path) -> dict:
 def digest(value) -> str:
     """SHA-256 (hex) of bytes, or of the canonical JSON of anything else."""
     if not isinstance(value, bytes):
-        value = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+        value = canonical(value)
     return hashlib.sha256(value).hexdigest()
+
+
+def canonical(value) -> bytes:
+    """JSON that is the same for the same value, whatever the order of its keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def hash_bits(counter, *key) -> np.ndarray:

@@ -18,13 +18,13 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from . import claims, corpus, engine, files, plan, train
 from .batches import Programs
+from .bench import rate
 from .bench.training import Steps, products
 from .experiment import (
     SCALES,
@@ -54,13 +54,15 @@ def throughput(
     """
     programs = corpus.build(corpus.CorpusSpec(size=5_000, seed=7))
     on_gpu = device.type == "cuda"
-    rows = Programs(programs, chunks=4, device=device, multiple=32 if on_gpu else 1)
+    rows = Programs(programs, device=device)
     length = float(rows.lengths.mean())
     precisions = ("fp32", train.choose_precision(device)[0])
     found, peaks, steps = [], {}, None
     for precision in dict.fromkeys(precisions):
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        peaks[precision] = _rate(products(device, 1.0, dtype), seconds)
+        product = products(device, 1.0, dtype)
+        product()  # libraries set themselves up on a first call
+        peaks[precision] = rate(product, seconds)
         for recorded in (False, True) if on_gpu else (False,):
             for m in members:
                 way = functools.partial(engine.Together, record=recorded)
@@ -76,7 +78,9 @@ def throughput(
                         way if on_gpu else None,
                         precision == "bf16",
                     )
-                    row["rate"] = _rate(steps, seconds)
+                    for _ in range(8):  # every shape of chunk is met, and recorded
+                        steps()
+                    row["rate"] = rate(steps, seconds)
                     row["flops"] = row["rate"] * steps.flops(length)
                     row["share"] = row["flops"] / peaks[precision]
                     row["really_recorded"] = getattr(steps.machine, "record", False)
@@ -95,19 +99,6 @@ def throughput(
         "peaks": peaks,
         "provenance": files.provenance(),
     }
-
-
-def _rate(work: Callable[[], float], seconds: float) -> float:
-    """Units a second, with the device's work done at both ends of the clock."""
-    wait = torch.cuda.synchronize if torch.cuda.is_available() else (lambda: None)
-    for _ in range(8):  # every shape of chunk is met, and recorded, before the clock
-        work()
-    wait()
-    began, done = time.perf_counter(), work()
-    while time.perf_counter() - began < seconds:
-        done += work()
-    wait()
-    return done / (time.perf_counter() - began)
 
 
 def fit(experiments, rates: dict, characters: float, seconds: float) -> tuple:

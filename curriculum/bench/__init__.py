@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from .. import files, train
 
@@ -45,13 +46,28 @@ class Stage:
 
 
 def rate(work: Callable[[], float], seconds: float) -> float:
-    """Units a second of `work()`, repeated until `seconds` have passed."""
-    done, began = 0.0, time.perf_counter()
-    while True:
+    """Units a second of `work()`, repeated until `seconds` have passed.
+
+    A GPU has done all of its work at both ends of the clock.
+    """
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else (lambda: None)
+    wait()
+    began, done = time.perf_counter(), work()
+    while time.perf_counter() - began < seconds:
         done += work()
-        passed = time.perf_counter() - began
-        if passed >= seconds:
-            return done / passed
+    wait()
+    return done / (time.perf_counter() - began)
+
+
+def in_turns(ways: dict[str, Callable[[], float]], rounds: int, seconds: float) -> dict:
+    """{name: (rounds,) units a second}, measured A B C A B C after one warm-up each."""
+    for work in ways.values():
+        work()
+    found = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, work in ways.items():
+            found[name].append(rate(work, seconds))
+    return {name: np.array(values) for name, values in found.items()}
 
 
 def measure(stage: Stage, rounds: int = 5, seconds: float = 0.5) -> dict:
@@ -64,13 +80,7 @@ def measure(stage: Stage, rounds: int = 5, seconds: float = 0.5) -> dict:
     ways = {"ours": stage.ours, "reference": stage.reference}
     if stage.limit:
         ways["limit"] = stage.limit
-    for work in ways.values():
-        work()  # warm-up
-    found = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, work in ways.items():
-            found[name].append(rate(work, seconds))
-    rates = {name: np.array(values) for name, values in found.items()}
+    rates = in_turns(ways, rounds, seconds)
     row = {"stage": stage.name, "unit": stage.unit, "note": stage.note}
     for name, values in rates.items():
         row[name] = float(np.median(values))

@@ -15,9 +15,7 @@ MEMBERS = {"cpu": 4, "cuda": 16}
 def stages(size: str, device) -> list[Stage]:
     """One row."""
     programs = corpus.build(corpus.CorpusSpec(size=2_000, seed=7))
-    rows = Programs(
-        programs, device=device, multiple=32 if device.type == "cuda" else 1
-    )
+    rows = Programs(programs, device=device)
     members = MEMBERS.get(device.type, 4)
     together = Steps(size, device, programs, rows, members)
     alone = Steps(size, device, programs, rows)

@@ -12,7 +12,6 @@ Chapter 11 draws the first and prints the second.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -20,45 +19,22 @@ import torch.nn.functional as F
 
 from .. import corpus, engine, files, model
 from ..batches import IGNORE, Programs
-from . import rate
+from . import in_turns
 from .reference_training import ReferenceTrainer
 from .training import BATCH, Steps
 
 
-def in_turns(ways: dict[str, Callable[[], float]], rounds: int, seconds: float) -> dict:
-    """{name: (rounds,) units a second}, measured A B C A B C."""
-    for work in ways.values():
-        work()  # warm-up
-    found = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, work in ways.items():
-            found[name].append(rate(work, seconds))
-    return {name: np.array(values) for name, values in found.items()}
-
-
 def ladder(size: str, programs, rounds: int, seconds: float) -> list[dict]:
     """Characters a second of each rung, and its ratio to the first."""
-    texts = [
-        torch.from_numpy(programs.tokens[a:b].astype(np.int64))
-        for a, b in zip(programs.offsets[:-1], programs.offsets[1:], strict=True)
-    ]
     rows = Programs(programs)
     ours = Steps(size, torch.device("cpu"), programs, rows)
     plain, one_call = ReferenceTrainer(ours.net()), ReferenceTrainer(ours.net())
     one_call.model = ours.net()  # the same loop around the model of chapter 4
     one_call.adam = torch.optim.AdamW(one_call.model.parameters(), foreach=False)
 
-    def padded(trainer):
-        def work():
-            for ids in ours.turn:
-                trainer.on_programs([texts[i] for i in ids])
-            return float(rows.characters(np.stack(ours.turn)).sum())
-
-        return work
-
     rungs = {
-        "six heads, one padded batch": padded(plain),
-        "one attention over all heads": padded(one_call),
+        "six heads, one padded batch": ours.plainly(plain),
+        "one attention over all heads": ours.plainly(one_call),
         "sorted into chunks": textbook(ours.net(), rows, ours.turn),
         "whole chunks to the cores": lambda: sum(ours() for _ in ours.turn),
     }

@@ -51,26 +51,13 @@ def _windows(size, device, programs):
 
 
 def _programs(size, device, programs):
-    rows = Programs(
-        programs, device=device, multiple=32 if device.type == "cuda" else 1
-    )
+    rows = Programs(programs, device=device)
     steps = Steps(size, device, programs, rows)
-    plain = ReferenceTrainer(steps.net())
-    texts = [
-        torch.from_numpy(programs.tokens[a:b].astype(np.int64))
-        for a, b in zip(programs.offsets[:-1], programs.offsets[1:], strict=True)
-    ]
-
-    def reference():
-        for ids in steps.turn:
-            plain.on_programs([texts[i] for i in ids])
-        return float(rows.characters(np.stack(steps.turn)).sum())
-
     return Stage(
         "training step, whole programs",
         "characters/s",
         lambda: sum(steps() for _ in steps.turn),
-        reference,
+        steps.plainly(ReferenceTrainer(steps.net())),
         products(device, steps.flops(float(rows.lengths.mean()))),
         "matrix products",
         f"{BATCH} programs of {rows.lengths.mean():.0f} characters on average",
@@ -117,6 +104,22 @@ class Steps:
         if self.device.type == "cuda" and self.done % 20 == 0:
             losses.tolist()  # the host may run ahead, but not without end
         return float(self.rows.characters(ids).sum())
+
+    def plainly(self, trainer):
+        """The same turn of steps by a `ReferenceTrainer`, as work to be timed."""
+        tokens, offsets = self.rows.corpus.tokens, self.rows.corpus.offsets
+        rows = [
+            [torch.from_numpy(tokens[offsets[i] : offsets[i + 1]]).long() for i in ids]
+            for ids in self.turn
+        ]
+        characters = float(self.rows.characters(np.stack(self.turn)).sum())
+
+        def work():
+            for programs in rows:
+                trainer.on_programs(programs)
+            return characters
+
+        return work
 
     def flops(self, length) -> float:
         """Operations of a character that is trained on."""
