@@ -40,7 +40,7 @@ class Stage:
     unit: str  # of a rate, such as "programs/s"
     ours: Callable[[], float]
     reference: Callable[[], float]
-    limit: Callable[[], float] | None = None  # what no code here can beat
+    limit: Callable[[], float] | None = None  # the mark to compare with; see each stage
     limit_name: str = ""  # in words, such as "matrix products"
     note: str = ""  # what the numbers stand for, such as the rows of a batch
 
