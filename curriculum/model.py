@@ -3,7 +3,7 @@
 - The architecture of the paper's released code: learned positions, pre-norm blocks,
   GELU, no dropout, an untied head, biases only where the release has them.
 - One fused attention over all heads; the release runs a Python loop over six.
-- With a `decode.Cache` of keys and values, writing costs one position per character.
+- With a `generate.KVCache` of keys and values, writing costs one position per character.
 - `parameter_count` and `flops_per_token` are formulas. The tests hold them against the
   model itself and against PyTorch's own operation counter.
 
@@ -24,39 +24,43 @@ import torch.nn.functional as F
 class GPTConfig:
     """The shape of a model. `width` must be a multiple of `heads`."""
 
-    vocabulary: int  # V, characters the tokenizer knows
-    context: int = 256  # T, the longest text it can see
-    layers: int = 6
-    heads: int = 6  # H
-    width: int = 120  # C
+    vocab_size: int  # V, characters the tokenizer knows
+    block_size: int = 256  # T, the longest text it can see
+    n_layer: int = 6
+    n_head: int = 6  # H
+    n_embd: int = 120  # C
 
     def __post_init__(self):
-        for name in ("vocabulary", "context", "layers", "heads", "width"):
+        for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}; it must be at least 1"
                 )
-        if self.width % self.heads:
+        if self.n_embd % self.n_head:
             raise ValueError(
-                f"width is {self.width}, not a multiple of heads = {self.heads};"
+                f"width is {self.n_embd}, not a multiple of heads = {self.n_head};"
                 " every head needs the same share of the width"
             )
 
 
 SIZES = {
-    "paper": {"layers": 6, "heads": 6, "width": 120},  # 1.08 M parameters
-    "pocket": {"layers": 4, "heads": 4, "width": 64},  # 0.22 M: ten minutes on a laptop
-    "nano": {"layers": 2, "heads": 2, "width": 32},  # 0.04 M: for tests and toys
+    "paper": {"n_layer": 6, "n_head": 6, "n_embd": 120},  # 1.08 M parameters
+    "pocket": {
+        "n_layer": 4,
+        "n_head": 4,
+        "n_embd": 64,
+    },  # 0.22 M: ten minutes on a laptop
+    "nano": {"n_layer": 2, "n_head": 2, "n_embd": 32},  # 0.04 M: for tests and toys
 }
 
 
-def config(size: str, vocabulary: int, context: int = 256) -> GPTConfig:
+def config(size: str, vocab_size: int, block_size: int = 256) -> GPTConfig:
     """The named shape for a vocabulary of V characters."""
     if size not in SIZES:
         raise ValueError(
             f"model size is {size!r}; it must be one of {', '.join(SIZES)}"
         )
-    return GPTConfig(vocabulary, context, **SIZES[size])
+    return GPTConfig(vocab_size, block_size, **SIZES[size])
 
 
 class Attention(nn.Module):
@@ -64,13 +68,13 @@ class Attention(nn.Module):
 
     def __init__(self, c: GPTConfig):
         super().__init__()
-        self.heads = c.heads
-        self.qkv = nn.Linear(c.width, 3 * c.width, bias=False)
-        self.out = nn.Linear(c.width, c.width)
+        self.n_head = c.n_head
+        self.qkv = nn.Linear(c.n_embd, 3 * c.n_embd, bias=False)
+        self.out = nn.Linear(c.n_embd, c.n_embd)
 
     def forward(self, x, cache=None, layer=0):
         B, T, C = x.shape
-        qkv = self.qkv(x).view(B, T, 3, self.heads, C // self.heads)
+        qkv = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, T, D)
         if cache is None:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -85,13 +89,13 @@ class Block(nn.Module):
 
     def __init__(self, c: GPTConfig):
         super().__init__()
-        self.norm1 = nn.LayerNorm(c.width, bias=False)
+        self.norm1 = nn.LayerNorm(c.n_embd, bias=False)
         self.attention = Attention(c)
-        self.norm2 = nn.LayerNorm(c.width, bias=False)
+        self.norm2 = nn.LayerNorm(c.n_embd, bias=False)
         self.mlp = nn.Sequential(
-            nn.Linear(c.width, 4 * c.width, bias=False),
+            nn.Linear(c.n_embd, 4 * c.n_embd, bias=False),
             nn.GELU(),
-            nn.Linear(4 * c.width, c.width, bias=False),
+            nn.Linear(4 * c.n_embd, c.n_embd, bias=False),
         )
 
     def forward(self, x, cache=None, layer=0):
@@ -110,16 +114,16 @@ class GPT(nn.Module):
         self.config = c
         with torch.random.fork_rng(devices=[]):  # leaves the caller's generator alone
             torch.manual_seed(seed)
-            self.characters = nn.Embedding(c.vocabulary, c.width)
-            self.positions = nn.Embedding(c.context, c.width)
-            self.blocks = nn.ModuleList(Block(c) for _ in range(c.layers))
-            self.norm = nn.LayerNorm(c.width, bias=False)
-            self.head = nn.Linear(c.width, c.vocabulary)
+            self.characters = nn.Embedding(c.vocab_size, c.n_embd)
+            self.positions = nn.Embedding(c.block_size, c.n_embd)
+            self.blocks = nn.ModuleList(Block(c) for _ in range(c.n_layer))
+            self.norm = nn.LayerNorm(c.n_embd, bias=False)
+            self.head = nn.Linear(c.n_embd, c.vocab_size)
 
     def forward(self, tokens, cache=None):
         """Logits (B, T, V) for `tokens` (B, T), integers below V.
 
-        With a `decode.Cache`, `tokens` continue what it holds. Raises ValueError
+        With a `generate.KVCache`, `tokens` continue what it holds. Raises ValueError
         beyond the context.
         """
         B, T = tokens.shape
@@ -127,9 +131,9 @@ class GPT(nn.Module):
             at = torch.arange(T, device=tokens.device)  # (T,)
         else:
             at = cache.positions(T)  # (T,) or (B, T)
-        if T > self.config.context:
+        if T > self.config.block_size:
             raise ValueError(
-                f"{T} characters exceed the context of {self.config.context}"
+                f"{T} characters exceed the context of {self.config.block_size}"
             )
         x = self.characters(tokens) + self.positions(at)  # (B, T, C)
         for layer, block in enumerate(self.blocks):
@@ -139,12 +143,12 @@ class GPT(nn.Module):
 
 def parameter_count(c: GPTConfig) -> int:
     """Trainable numbers of a model of this shape."""
-    attention = 3 * c.width**2 + c.width**2 + c.width  # q, k, v; output with bias
-    mlp = 8 * c.width**2
-    norms = 2 * c.width
-    embeddings = (c.vocabulary + c.context) * c.width
-    head = c.width + c.width * c.vocabulary + c.vocabulary  # last norm, weights, bias
-    return embeddings + c.layers * (attention + mlp + norms) + head
+    attention = 3 * c.n_embd**2 + c.n_embd**2 + c.n_embd  # q, k, v; output with bias
+    mlp = 8 * c.n_embd**2
+    norms = 2 * c.n_embd
+    embeddings = (c.vocab_size + c.block_size) * c.n_embd
+    head = c.n_embd + c.n_embd * c.vocab_size + c.vocab_size  # last norm, weights, bias
+    return embeddings + c.n_layer * (attention + mlp + norms) + head
 
 
 def flops_per_token(c: GPTConfig, length: int) -> float:
@@ -155,8 +159,8 @@ def flops_per_token(c: GPTConfig, length: int) -> float:
     compute and PyTorch counts). Training costs three times as much: backward is twice
     forward (Kaplan et al., 2020).
     """
-    matrices = c.layers * 12 * c.width**2 + c.width * c.vocabulary
-    return 2.0 * matrices + 4.0 * c.layers * c.width * length
+    matrices = c.n_layer * 12 * c.n_embd**2 + c.n_embd * c.vocab_size
+    return 2.0 * matrices + 4.0 * c.n_layer * c.n_embd * length
 
 
 def training_flops(c: GPTConfig, length: int) -> float:

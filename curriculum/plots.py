@@ -15,7 +15,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .stats import mean_interval
+from .evaluation.stats import mean_interval
 
 SIZE = (7.0, 3.6)  # inches: the text column of the page at 100 dots per inch
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from curriculum import experiment
+from curriculum.experiments import experiment
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,7 @@ from curriculum import model as M
 
 @pytest.fixture(scope="module")
 def net():
-    return M.GPT(M.config("nano", 43, context=48), seed=1).eval()
+    return M.GPT(M.config("nano", 43, block_size=48), seed=1).eval()
 
 
 def test_paper_model_has_the_papers_size():
@@ -64,9 +64,9 @@ def test_first_weights_depend_on_the_seed_alone():
 
 def test_bad_shapes_name_the_value(net):
     with pytest.raises(ValueError, match="width is 30, not a multiple of heads = 4"):
-        M.GPTConfig(43, heads=4, width=30)
-    with pytest.raises(ValueError, match="layers is 0"):
-        M.GPTConfig(43, layers=0)
+        M.GPTConfig(43, n_head=4, n_embd=30)
+    with pytest.raises(ValueError, match="n_layer is 0"):
+        M.GPTConfig(43, n_layer=0)
     with pytest.raises(ValueError, match="model size is 'huge'"):
         M.config("huge", 43)
     with pytest.raises(ValueError, match="49 characters exceed the context of 48"):

@@ -67,7 +67,7 @@ def describe(name: str, found: list[dict]) -> str:
     arms = list(dict.fromkeys(r["spec"]["schedule"] for r in found))
     seeds = sorted({r["spec"]["seed"] for r in found})
     clean = sum(
-        not (r["audit"]["wrong_steps"] or r["audit"]["strangers"]) for r in found
+        not (r["audit"]["wrong_steps"] or r["audit"]["unknown_rows"]) for r in found
     )
     versions = [
         ", ".join(f"{k} {v}" for k, v in r["provenance"]["versions"].items())

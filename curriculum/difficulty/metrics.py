@@ -1,0 +1,234 @@
+"""The scorers: each a small function with its definition, unit and source.
+
+Notable points:
+
+- Larger is harder, for every scorer.
+- A scorer is given what it needs and no more: a `ParsedProgram` of the text, the text and a
+  corpus, the outcome of a run, or (all programs at once) a model.
+- `SCORERS` cannot be changed. `with_model_loss` returns a larger copy.
+- The docstring is the definition: the registry, the command line and the book all
+  read it from there.
+
+Papers: McCabe (1976); Halstead (1977); Naïr, Yamani, Lhadj and Baghdadi (2024).
+Explained in chapter 3.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ..data.sandbox import Outcome
+from .cdm import CDM, Familiarity
+from .parse import ParsedProgram
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """One measure of difficulty; larger is harder."""
+
+    name: str
+    unit: str
+    definition: str
+    source: str
+    needs: str  # "source", "corpus", "run" or "model": what `function` is given
+    function: Callable
+
+
+# --- static: from the text alone ------------------------------------------------
+
+
+def lines(reading: ParsedProgram) -> float:
+    """Lines that carry code; blank lines and lines of comment only do not count.
+
+    Unit: lines. Source: the plain baseline every other scorer has to beat.
+    """
+    return reading.lexical.lines
+
+
+def characters(reading: ParsedProgram) -> float:
+    """Characters of the lines that carry code, indentation and the line breaks between
+    them included, comments and white space at line ends left out.
+
+    Unit: characters. Source: plain baseline; what a character model has to read.
+    """
+    return reading.lexical.characters
+
+
+def tokens(reading: ParsedProgram) -> float:
+    """Names, keywords, literals, operators, brackets and punctuation marks; comments,
+    line breaks and indentation do not count, and an f-string is one token.
+
+    Unit: tokens. Source: plain baseline; Kim and Lee (2024) order data by length.
+    """
+    return reading.lexical.tokens
+
+
+def cyclomatic(reading: ParsedProgram) -> float:
+    """Independent paths: 1 + the decisions of the whole file as radon's
+    ComplexityVisitor totals them. A file with one function scores as that function
+    does. radon adds 1 for each method, leaves out functions nested in functions and
+    classes nested in classes, and `explain_cyclomatic` shows it line by line.
+
+    Unit: paths. Source: McCabe (1976); radon, total_complexity.
+    """
+    return reading.cyclomatic
+
+
+def halstead_radon(reading: ParsedProgram) -> float:
+    """Halstead difficulty (n1 / 2) * (N2 / n2) over what radon counts as operators:
+    unary, binary, boolean, comparison, and augmented assignment. Assignments, calls
+    and keywords are none, so a plain for loop scores 0.
+
+    Unit: none. Source: Halstead (1977); radon, HalsteadVisitor.
+    """
+    return reading.halstead_radon
+
+
+def halstead_token(reading: ParsedProgram) -> float:
+    """Halstead difficulty (n1 / 2) * (N2 / n2) over tokens. Operators: keywords (but
+    True, False, None), signs, punctuation, each pair of brackets once, calls and
+    indexing apart from other brackets. Operands: names and literals.
+
+    Unit: none. Source: Halstead (1977).
+    """
+    return reading.lexical.halstead.difficulty
+
+
+def om_radon(reading: ParsedProgram) -> float:
+    """Overall metric (CC + HD) / 2 with both counted by radon.
+
+    Unit: none. Source: Naïr et al. (2024), as summaries of the paper report it.
+    """
+    return (reading.cyclomatic + reading.halstead_radon) / 2
+
+
+def om_token(reading: ParsedProgram) -> float:
+    """Overall metric (CC + HD) / 2 with Halstead's difficulty counted over tokens.
+
+    Unit: none. Source: Naïr et al. (2024), as summaries of the paper report it; the
+    tool behind the paper's counts is not known.
+    """
+    return (reading.cyclomatic + reading.lexical.halstead.difficulty) / 2
+
+
+def depth(reading: ParsedProgram) -> float:
+    """Deepest nesting of if, for, while, try, with and match; elif does not nest, and
+    def and class do not count, so wrapping a script in a function changes nothing.
+
+    Unit: levels. Source: classical structure measure; our rules for elif and def.
+    """
+    return reading.depth
+
+
+# --- from the text and a corpus -------------------------------------------------
+
+
+def unfamiliarity(reading: ParsedProgram, familiarity: Familiarity) -> float:
+    """Mean surprisal of the program's syntax-tree steps under the corpus.
+
+    Unit: bits per construct. Source: ours; one ingredient of the CDM.
+    """
+    return familiarity.surprisal(reading)
+
+
+def cdm(reading: ParsedProgram, metric: CDM) -> float:
+    """Code Difficulty Metric: weighted mean of length, control flow and unfamiliarity,
+    each as the share of the corpus that is easier.
+
+    Unit: none, 0 to 1. Source: ingredients as summaries of Naïr et al. (2024) name
+    them; the formula is ours.
+    """
+    return metric.score(reading)
+
+
+# --- from a run in the sandbox --------------------------------------------------
+
+
+def steps(outcome: Outcome) -> float:
+    """Statements executed until the program ends, tests and loop turns included.
+
+    Unit: steps. Source: ours, counted by the sandbox.
+    """
+    return outcome.steps
+
+
+def branches(outcome: Outcome) -> float:
+    """Decisions taken while running: tests of if, elif and while, turns of for.
+
+    Unit: decisions. Source: ours, counted by the sandbox.
+    """
+    return outcome.branches
+
+
+def largest(outcome: Outcome) -> float:
+    """Largest absolute number ever bound to a name.
+
+    Unit: none. Source: ours, observed by the sandbox.
+    """
+    return outcome.largest
+
+
+def digits(outcome: Outcome) -> float:
+    """Digits 0 to 9 among the characters printed (the sandbox keeps 4,096 of them).
+
+    Unit: digits. Source: ours; what an execution task has to get right.
+    """
+    return sum(character in "0123456789" for character in outcome.stdout)
+
+
+def _scorer(function, needs, name=None):
+    """Read the definition, unit and source of a scorer off its docstring."""
+    definition, _, rest = (inspect.getdoc(function) or "").partition("\n\nUnit: ")
+    unit, _, source = rest.partition(". Source: ")
+    definition, source = (" ".join(text.split()) for text in (definition, source))
+    return Scorer(name or function.__name__, unit, definition, source, needs, function)
+
+
+_GROUPS = {
+    "source": (
+        lines,
+        characters,
+        tokens,
+        cyclomatic,
+        halstead_radon,
+        halstead_token,
+        om_radon,
+        om_token,
+        depth,
+    ),
+    "corpus": (unfamiliarity, cdm),
+    "run": (steps, branches, largest, digits),
+}
+SCORERS: Mapping[str, Scorer] = MappingProxyType(
+    {
+        function.__name__: _scorer(function, needs)
+        for needs, group in _GROUPS.items()
+        for function in group
+    }
+)
+STATIC, CORPUS, DYNAMIC = (
+    tuple(function.__name__ for function in group) for group in _GROUPS.values()
+)
+
+
+def with_model_loss(
+    function: Callable[[list[str]], Sequence[float]],
+    registry: Mapping[str, Scorer] = SCORERS,
+) -> Mapping[str, Scorer]:
+    """Return a registry that can also score `model_loss`; the old one stays as it is.
+
+    Args:
+        function: selections a list of programs, returns one loss each: what a model pays
+            for the true output given the program, in nats per character.
+        registry: to extend.
+    """
+    scorer = Scorer(
+        "model_loss",
+        "nats per character",
+        "Loss of a model on the true output, given the program.",
+        "learner-based difficulty, as in Kim and Lee (2024)",
+        "model",
+        function,
+    )
+    return MappingProxyType({**registry, scorer.name: scorer})

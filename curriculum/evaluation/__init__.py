@@ -1,0 +1,4 @@
+"""Measuring a model: three tasks, generation with a cache, and the statistics behind claims.
+
+Explained in chapters 5 and 10.
+"""

@@ -1,0 +1,178 @@
+"""Uncertainty: no number without an interval, no winner without a test.
+
+- `wilson`: an interval for a share of right answers, honest near 0 and 1.
+- `mean_interval`: a mean over seeds with Student's t, for the few seeds we can afford.
+- `paired`: the difference of two arms that share seeds, test programs and first weights:
+  interval, sign-flip permutation test and the smallest effect the design could have seen.
+- `holm` corrects for having asked several questions; `equivalent` asks the opposite one.
+
+Sources: Wilson (1927), Holm (1979), Efron & Tibshirani (1993), Card et al. (2020).
+Chapter 5 introduces the intervals, chapter 10 the tests.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from ..files import hash_uniform
+
+
+def wilson(right: float, total: float, level: float = 0.95) -> tuple[float, float]:
+    """Confidence interval (low, high) of a share `right` / `total`; (0, 1) if total is 0."""
+    if not 0 <= right <= total:
+        raise ValueError(
+            f"right is {right} of {total}; it must lie between 0 and the total"
+        )
+    if not total:
+        return 0.0, 1.0
+    z = stats.norm.ppf(0.5 + level / 2)
+    share = right / total
+    middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = (
+        z
+        / (1 + z**2 / total)
+        * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    )
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def wilson_clustered(right, total, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval for answers that come in clusters, such as characters in programs.
+
+    Args: right, total: (n,) right answers and answers of each program.
+    Characters of one program stand or fall together, so they count for less than as many
+    independent ones: the share's variance over programs gives the number of independent
+    answers that would be as uncertain. One answer per program gives plain Wilson.
+    """
+    right, total = np.asarray(right, float), np.asarray(total, float)
+    if not total.sum():
+        return 0.0, 1.0
+    share, n = right.sum() / total.sum(), np.count_nonzero(total)
+    variance = ((right - share * total) ** 2).sum() / total.sum() ** 2
+    effective = share * (1 - share) / variance if variance > 0 else n
+    return wilson(share * effective, effective, level)
+
+
+def mean_interval(values, level: float = 0.95) -> tuple[float, float, float]:
+    """(mean, low, high) over seeds by Student's t; one seed has no interval (nan)."""
+    values = np.asarray(values, float)
+    if not len(values):
+        raise ValueError("values is empty; an interval needs at least one run")
+    mean = float(values.mean())
+    if len(values) == 1:
+        return mean, float("nan"), float("nan")
+    error = stats.sem(values) * stats.t.ppf(0.5 + level / 2, len(values) - 1)
+    return mean, float(mean - error), float(mean + error)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The difference of two arms, seed by seed."""
+
+    mean: float
+    low: float
+    high: float
+    p: float  # two-sided sign-flip permutation test
+    seeds: int
+    detectable: float  # smallest true difference found 4 times in 5 at this spread
+
+    def __str__(self):
+        return (
+            f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
+            f" p = {self.p:.3f}, {self.seeds} seeds"
+        )
+
+
+def paired(arm, reference, level: float = 0.95) -> Paired:
+    """Compare two arms run with the same seeds.
+
+    Args: arm, reference: (n,) one figure per seed, in the same order of seeds.
+    Returns: `Paired`. With n seeds the smallest possible p is 2^(1 − n): three seeds can
+        never reach 0.05, however large the effect.
+    """
+    arm, reference = np.asarray(arm, float), np.asarray(reference, float)
+    if arm.shape != reference.shape or arm.ndim != 1 or not len(arm):
+        raise ValueError(
+            f"arm has the shape {arm.shape}, reference {reference.shape};"
+            " a paired comparison needs one figure per seed in both"
+        )
+    difference = arm - reference
+    mean, low, high = mean_interval(difference, level)
+    return Paired(
+        mean,
+        low,
+        high,
+        sign_flip(difference),
+        len(difference),
+        detectable(difference, level=level),
+    )
+
+
+def sign_flip(difference, most: int = 4096) -> float:
+    """P that so large a mean |difference| arises when each sign is a coin's.
+
+    All 2^n patterns for small n, else `most` random ones.
+    """
+    difference = np.asarray(difference, float)
+    n = len(difference)
+    if 2**n <= most:
+        signs = np.array(list(itertools.product((1, -1), repeat=n)))
+    else:
+        draw = hash_uniform(np.arange(most * n), "sign flip").reshape(most, n)
+        signs = np.vstack([np.ones(n), np.where(draw < 0.5, -1, 1)])
+    flipped = np.abs((signs * difference).mean(1))
+    return float((flipped >= abs(difference.mean()) - 1e-12).mean())
+
+
+def detectable(difference, power: float = 0.8, level: float = 0.95) -> float:
+    """Smallest true mean difference a paired t-test of this spread and n would find.
+
+    Say it before a comparison: a null result below this size is no evidence of no effect.
+    """
+    n = len(difference)
+    if n < 2:
+        return float("inf")
+    t = stats.t.ppf(0.5 + level / 2, n - 1) + stats.t.ppf(power, n - 1)
+    return float(t * np.std(difference, ddof=1) / np.sqrt(n))
+
+
+def bootstrap(values, statistic=np.mean, draws: int = 2000, level: float = 0.95):
+    """(low, high) percentile interval of `statistic` over (n,) or (n, k) `values`.
+
+    Resampling is keyed, so the same values always give the same interval.
+    """
+    values = np.asarray(values)
+    pick = (
+        hash_uniform(np.arange(draws * len(values)), "bootstrap") * len(values)
+    ).astype(int)
+    found = [statistic(values[rows]) for rows in pick.reshape(draws, -1)]
+    low, high = np.quantile(found, [0.5 - level / 2, 0.5 + level / 2])
+    return float(low), float(high)
+
+
+def holm(p) -> np.ndarray:
+    """Holm's step-down adjusted p-values, in the order given."""
+    p = np.asarray(p, float)
+    order = np.argsort(p)
+    adjusted = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    out = np.empty(len(p))
+    out[order] = np.minimum(adjusted, 1.0)
+    return out
+
+
+def equivalent(difference, margin: float) -> float:
+    """P of the two one-sided tests: small means the true difference is within ± margin."""
+    difference = np.asarray(difference, float)
+    if len(difference) < 2 or margin <= 0:
+        raise ValueError(
+            f"{len(difference)} seeds, margin {margin}; needs two seeds and a margin above 0"
+        )
+    error = stats.sem(difference)
+    if error == 0:
+        return float(abs(difference.mean()) >= margin)
+    t = (np.array([difference.mean() + margin, margin - difference.mean()])) / error
+    return float(stats.t.sf(t, len(difference) - 1).max())

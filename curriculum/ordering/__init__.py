@@ -1,0 +1,4 @@
+"""What to show when: schedules, the plan they become, and the audit of what was delivered.
+
+Explained in chapters 6 to 9.
+"""

@@ -1,0 +1,285 @@
+"""The plan: which program stands at which step, decided before training and kept.
+
+- `Plan.at(step)` is a pure function of (schedule, scores, seed, step): any step can be
+  asked for without the ones before it, so resuming is one integer and the number of
+  workers cannot change the order.
+- `preflight` says what a plan will consume before anything is trained.
+- A stage's pool is walked through in shuffled order, once per epoch. A pacing schedule
+  draws with replacement from the share that is open, so that any step can be computed
+  alone (Wu et al., 2021, walk through the open share and then look again).
+
+Chapters 6 to 9 draw each plan; `audit` compares it with what a run delivered.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..difficulty import LABELS
+from ..files import digest, hash_order, hash_uniform, write_bytes
+from .schedules import Schedule
+
+
+class Plan:
+    """The order of one run.
+
+    Args:
+        schedule: what to draw when.
+        ids: (N,) program numbers in the corpus, as delivered to the trainer.
+        scores: (N,) difficulty of each; ranks programs inside a label.
+        labels: (N,) 0 easy, 1 medium, 2 hard.
+        seed: names the shuffle; the same seed gives the same plan on any machine.
+        steps, batch: the run's length and the programs drawn in each step (B).
+    Raises:
+        ValueError: a stage would be empty, or smaller than one batch.
+    """
+
+    def __init__(
+        self, schedule: Schedule, ids, scores, labels, seed: int, steps: int, batch: int
+    ):
+        self.schedule, self.seed, self.steps, self.batch = schedule, seed, steps, batch
+        self.ids = np.asarray(ids, np.int64)
+        scores, labels = np.asarray(scores, float), np.asarray(labels, np.int64)
+        if not len(self.ids) == len(scores) == len(labels):
+            raise ValueError(
+                f"{len(self.ids)} ids, {len(scores)} scores and {len(labels)} labels;"
+                " a plan needs one score and one label for each program"
+            )
+        if not len(self.ids):
+            raise ValueError("the corpus is empty; a plan needs programs to draw")
+        if not np.isfinite(scores).all():
+            bad = int(np.flatnonzero(~np.isfinite(scores))[0])
+            raise ValueError(
+                f"program {self.ids[bad]} has the score {scores[bad]}; drop it first"
+            )
+        for name, value in (("steps", steps), ("batch", batch)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; it must be at least 1")
+        self.scores, self.labels = scores, labels
+        self._rank()
+        self.starts = schedule.boundaries(steps)
+        if min(np.diff(self.starts)) < 1:
+            raise ValueError(
+                f"steps is {steps}: too few for the {len(schedule.stages)} stages of"
+                f" {schedule.name!r}; its stages would start at {self.starts[:-1]}"
+            )
+        self.pools = [self._pool(stage) for stage in schedule.stages]
+        for number, pool in enumerate(self.pools, 1):
+            if len(pool) < batch:
+                raise ValueError(
+                    f"stage {number} of {schedule.name!r} has {len(pool)} programs, fewer"
+                    f" than one batch of {batch}; labels hold {self.label_counts()}."
+                    " Use a larger corpus, other cuts, or a smaller batch"
+                )
+
+    def _rank(self):
+        """Apply the schedule's ranking, then rank programs from easy to hard."""
+        n = len(self.ids)
+        if self.schedule.ranking == "reversed":
+            self.scores, self.labels = -self.scores, len(LABELS) - 1 - self.labels
+        elif self.schedule.ranking == "permuted":
+            deal = hash_order(n, "permuted ranking", self.seed)
+            self.scores, self.labels = self.scores[deal], self.labels[deal]
+        ties = np.argsort(
+            hash_order(n, "ties", self.seed)
+        )  # many programs share a score
+        self.ranked = np.lexsort((ties, self.scores))
+
+    def _pool(self, stage) -> np.ndarray:
+        """Positions (into ids) a stage draws from."""
+        parts = []
+        for take in stage.selections:
+            members = self.ranked[self.labels[self.ranked] == LABELS.index(take.label)]
+            if not len(members):
+                raise ValueError(
+                    f"no program is {take.label!r}, but {self.schedule.name!r} draws it;"
+                    f" labels hold {self.label_counts()}. Cut at other scores or by tertiles"
+                )
+            k = max(1, round(take.share * len(members)))
+            if take.end == "random":
+                members = members[hash_order(len(members), "carry", self.seed)]
+            parts.append(members[:k] if take.end == "easiest" else members[-k:])
+        return np.sort(np.concatenate(parts))
+
+    def label_counts(self) -> dict:
+        """How many programs each label holds, under this schedule's ranking."""
+        return {name: int((self.labels == i).sum()) for i, name in enumerate(LABELS)}
+
+    def stage(self, step: int) -> int:
+        """Number (from 0) of the stage that `step` belongs to."""
+        return int(np.searchsorted(self.starts, step, side="right")) - 1
+
+    def at(self, step: int) -> np.ndarray:
+        """The programs of one step: (B,) ids, in the order of their rows."""
+        if not 0 <= step < self.steps:
+            raise ValueError(
+                f"step is {step}; this plan has steps 0 to {self.steps - 1}"
+            )
+        slots = np.arange(self.batch)
+        if self.schedule.pacing:
+            n_open = max(
+                self.batch,
+                round(self.schedule.open_share(step / self.steps) * len(self.ids)),
+            )
+            draw = hash_uniform(step * self.batch + slots, "paced", self.seed)
+            return self.ids[
+                self.ranked[(draw * min(n_open, len(self.ids))).astype(int)]
+            ]
+        stage = self.stage(step)
+        place = (step - self.starts[stage]) * self.batch + slots
+        epoch, within = np.divmod(place, len(self.pools[stage]))
+        rows = np.empty(self.batch, np.int64)
+        for e in np.unique(epoch):  # a batch can straddle the end of an epoch
+            order = self._epoch_order(stage, int(e))
+            rows[epoch == e] = order[within[epoch == e]]
+        return self.ids[rows]
+
+    @functools.cached_property
+    def _epoch_order(self):
+        @functools.lru_cache(maxsize=4)  # neighbouring steps share an epoch
+        def order(stage, epoch):
+            pool = self.pools[stage]
+            return pool[hash_order(len(pool), "epoch", self.seed, stage, epoch)]
+
+        return order
+
+    @functools.cached_property
+    def table(self) -> np.ndarray:
+        """The whole plan: (S, B) program ids. Row by row the same as `at`, but quicker."""
+        if self.schedule.pacing:
+            return np.stack([self.at(step) for step in range(self.steps)])
+        rows = np.empty(self.steps * self.batch, np.int64)
+        for stage, pool in enumerate(self.pools):
+            first, last = self.starts[stage] * self.batch, self.starts[stage + 1]
+            for epoch, at in enumerate(range(first, last * self.batch, len(pool))):
+                part = rows[at : min(at + len(pool), last * self.batch)]
+                part[:] = self._epoch_order(stage, epoch)[: len(part)]
+        return self.ids[rows].reshape(self.steps, self.batch)
+
+    @property
+    def spec(self) -> dict:
+        """What the plan was made from, in plain values."""
+        return {
+            "schedule": self.schedule.to_dict(),
+            "seed": self.seed,
+            "steps": self.steps,
+            "batch": self.batch,
+            "programs": len(self.ids),
+        }
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of every id in order: two plans with one digest are one plan."""
+        return digest(self.table.astype("<i8").tobytes())
+
+    def save(self, path):
+        """Write the table as Parquet (step, programs), with spec and digest inside."""
+        meta = {"spec": json.dumps(self.spec), "digest": self.digest}
+        starts = np.arange(self.steps + 1, dtype=np.int32) * self.batch
+        programs = pa.array(self.table.astype(np.int32).ravel())
+        table = pa.table(
+            {
+                "step": np.arange(self.steps, dtype=np.int32),
+                "programs": pa.ListArray.from_arrays(starts, programs),
+            }
+        ).replace_schema_metadata(meta)
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        return write_bytes(path, sink.getvalue().to_pybytes())
+
+    @staticmethod
+    def load_table(path) -> tuple[dict, np.ndarray]:
+        """(spec, (S, B) ids) of a saved plan; a changed or damaged file is an error."""
+        try:
+            table = pq.read_table(path)
+            meta = table.schema.metadata
+            ids = table["programs"].combine_chunks().flatten().to_numpy()
+            ids = ids.astype(np.int64).reshape(len(table), -1)
+            spec, kept = json.loads(meta[b"spec"]), meta[b"digest"].decode()
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path} is not a readable plan ({error}); save it again"
+            ) from None
+        if digest(ids.astype("<i8").tobytes()) != kept:
+            raise ValueError(
+                f"{path} does not match its own digest: it was changed; save it again"
+            )
+        return spec, ids
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What a plan will consume. `stages`: one dict each; the rest are totals."""
+
+    stages: list[dict]
+    steps: int
+    programs: int  # rows drawn, repeats included
+    distinct: int  # different programs among them
+    tokens: int  # characters trained on
+    flops: float  # floating-point operations of training
+    minutes: float | None  # at the rate given
+
+    def __str__(self):
+        lines = [
+            f"{'stage':>5} {'steps':>7} {'pool':>8} {'epochs':>7} {'tokens':>11}  labels"
+        ]
+        for n, s in enumerate(self.stages, 1):
+            held = ", ".join(f"{k} {v}" for k, v in s["labels"].items() if v)
+            lines.append(
+                f"{n:>5} {s['steps']:>7,} {s['pool']:>8,} {s['epochs']:>7.2f}"
+                f" {s['tokens']:>11,}  {held}"
+            )
+        time = "" if self.minutes is None else f", about {self.minutes:.1f} min here"
+        lines.append(
+            f"total {self.steps:,} steps, {self.programs:,} programs"
+            f" ({self.distinct:,} distinct), {self.tokens:,} tokens,"
+            f" {self.flops:.2e} FLOPs{time}"
+        )
+        return "\n".join(lines)
+
+
+def preflight(
+    plan: Plan, lengths, flops_per_token: float = 0.0, rate: float | None = None
+) -> Preflight:
+    """Add up what `plan` will consume.
+
+    Args:
+        lengths: tokens of each program of the corpus, indexed by program id.
+        flops_per_token: of one training step of the model (`model.training_flops`).
+        rate: tokens a second on this device, if measured.
+    """
+    counts = np.asarray(lengths)[plan.table].sum(1)  # (S,)
+    label_of = np.zeros(len(lengths), np.int64)
+    label_of[plan.ids] = plan.labels
+    stages, ever = [], np.zeros(len(lengths), bool)
+    for first, last in zip(plan.starts[:-1], plan.starts[1:], strict=True):
+        drawn, seen = plan.table[first:last], np.zeros(len(lengths), bool)
+        seen[drawn] = True
+        ever |= seen
+        found = np.bincount(label_of[seen], minlength=len(LABELS))
+        pool = len(plan.pools[len(stages)]) if plan.pools else len(plan.ids)
+        stages.append(
+            {
+                "steps": last - first,
+                "pool": pool,
+                "epochs": drawn.size / pool,
+                "tokens": int(counts[first:last].sum()),
+                "labels": dict(zip(LABELS, found.tolist(), strict=True)),
+            }
+        )
+    tokens = int(counts.sum())
+    return Preflight(
+        stages,
+        plan.steps,
+        plan.table.size,
+        int(ever.sum()),
+        tokens,
+        tokens * flops_per_token,
+        tokens / rate / 60 if rate else None,
+    )

@@ -1,0 +1,98 @@
+"""Intervals and tests against published or independently computed values."""
+
+import numpy as np
+import pytest
+from scipy import stats as S
+
+from curriculum.evaluation import stats
+
+
+def test_wilson_against_published_values():
+    # Newcombe (1998), Table I: 81/263 and 0/20 by Wilson's method without correction
+    assert stats.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert stats.wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert stats.wilson(0, 0) == (0.0, 1.0)
+    with pytest.raises(ValueError, match="right is 5 of 3"):
+        stats.wilson(5, 3)
+
+
+def test_clustered_wilson_is_plain_for_single_answers_and_wider_for_clusters():
+    right = np.array([1] * 30 + [0] * 70)
+    one = np.ones(100)
+    assert stats.wilson_clustered(right, one) == pytest.approx(stats.wilson(30, 100))
+    together = stats.wilson_clustered(
+        right * 10, one * 10
+    )  # ten answers that stand together
+    assert together == pytest.approx(stats.wilson(30, 100))
+    spread = stats.wilson_clustered(np.full(100, 3), np.full(100, 10))
+    assert spread[1] - spread[0] <= together[1] - together[0]
+
+
+def test_wilson_covers_the_truth():
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(1000):
+        low, high = stats.wilson(rng.binomial(50, 0.1), 50)
+        inside += low <= 0.1 <= high
+    assert 930 <= inside <= 985
+
+
+def test_mean_interval_is_students():
+    values = [0.1, 0.4, 0.3, 0.6]
+    mean, low, high = stats.mean_interval(values)
+    expected = S.t.interval(0.95, 3, loc=np.mean(values), scale=S.sem(values))
+    assert (mean, low, high) == pytest.approx((0.35, *expected))
+    assert np.isnan(stats.mean_interval([1.0])[1])
+
+
+def test_sign_flip_by_hand():
+    assert stats.sign_flip([1.0, 2.0, 3.0]) == 2 / 8  # only +++ and --- reach the mean
+    assert stats.sign_flip([1.0, -1.0]) == 1.0
+    assert stats.sign_flip(np.ones(20)) == pytest.approx(1 / 4097, rel=0.01)
+
+
+def test_sign_flip_is_calibrated_under_no_effect():
+    rng = np.random.default_rng(1)
+    p = np.array([stats.sign_flip(rng.normal(size=8)) for _ in range(400)])
+    assert 0.02 < (p <= 0.05).mean() < 0.09
+
+
+def test_paired_uses_pairs():
+    base = np.array([0.1, 0.5, 0.9, 0.3])
+    found = stats.paired(base + 0.02, base)
+    assert found.mean == pytest.approx(0.02) and found.high - found.low < 1e-9
+    assert found.p == 2 / 16 and "4 seeds" in str(found)
+    with pytest.raises(ValueError, match="one figure per seed"):
+        stats.paired([1, 2], [1, 2, 3])
+
+
+def test_detectable_effect_is_detected_four_times_in_five():
+    rng = np.random.default_rng(2)
+    noise = rng.normal(size=10)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    size = stats.detectable(noise)
+    hits = sum(
+        S.ttest_1samp(rng.normal(size, 1, 10), 0).pvalue < 0.05 for _ in range(800)
+    )
+    assert 0.72 < hits / 800 < 0.88
+    assert stats.detectable([0.1]) == float("inf")
+
+
+def test_holm_by_hand():
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])
+
+
+def test_equivalence_needs_closeness():
+    assert stats.equivalent([0.001, -0.002, 0.0005, 0.001], 0.02) < 0.01
+    assert stats.equivalent([0.05, 0.04, 0.06, 0.05], 0.02) > 0.9
+    with pytest.raises(ValueError, match="margin"):
+        stats.equivalent([0.1, 0.2], 0)
+
+
+def test_bootstrap_is_repeatable_and_near_students():
+    values = np.random.default_rng(3).normal(size=60)
+    one, two = stats.bootstrap(values), stats.bootstrap(values)
+    assert one == two
+    _, low, high = stats.mean_interval(values)
+    assert one == pytest.approx((low, high), abs=0.06)

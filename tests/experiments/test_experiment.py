@@ -1,0 +1,261 @@
+"""Experiments: checked before they start, the same whichever way they run, never lost."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from curriculum import files
+from curriculum.__main__ import main
+from curriculum.experiments import experiment as X
+from curriculum.experiments import records, sweep
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    """A finished smoke run, and its results folder."""
+    root = tmp_path_factory.mktemp("results")
+    e = X.Experiment(schedule="hybrid", scale="smoke", study="tests")
+    return e, sweep.run(e, root), root
+
+
+@pytest.mark.parametrize(
+    "fields, words",
+    [
+        ({"schedule": "hybird"}, "schedule is 'hybird'; it must be one of baseline"),
+        ({"scorer": "om"}, "scorer is 'om'"),
+        ({"scorer": "model_loss"}, "scorer is 'model_loss'"),
+        ({"cut": "half"}, "cut is 'half'"),
+        ({"scale": "huge"}, "scale is 'huge'"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": "1"}, "seed is '1'; it must be of type int"),
+        ({"seed": 1.5}, "seed is 1.5; it must be of type int"),
+        ({"replay": 0.0}, "replay is 0.0"),
+        ({"lr_schedule": "cosine"}, "lr_schedule is 'cosine'"),
+        ({"device": "tpu"}, "device is 'tpu'"),
+        ({"rows": "windows", "loss_on": "answer"}, "windows cannot do"),
+        ({"study": "../x"}, "study is '../x'"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(fields, words):
+    with pytest.raises(ValueError, match=words):
+        X.Experiment(**fields)
+
+
+def test_words_become_experiments():
+    found = X.Experiment.parse(["schedule=baseline,hybrid", "seed=0,1,2", "replay=1"])
+    assert len(found) == 6 and len({e.name for e in found}) == 6
+    assert found[0] == X.Experiment("baseline", seed=0, replay=1.0)
+    for words, message in (
+        (["epochs=3"], "'epochs=3' is not a parameter"),
+        (["seed"], "'seed' is not a parameter"),
+        (["seed=one"], "seed is 'one'; it must be of type int"),
+        (["seed=1", "seed=2"], "given twice"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            X.Experiment.parse(words)
+
+
+def test_names_tell_experiments_apart():
+    e = X.Experiment(scale="quick", study="quick")
+    assert e.name == "hybrid_s0"
+    for f in dataclasses.fields(e):
+        if f.name in ("device", "study"):
+            continue
+        other = {
+            "schedule": "anti",
+            "scorer": "cdm",
+            "cut": "tertiles",
+            "replay": 0.2,
+            "scale": "desk",
+            "variant": "august",
+            "rows": "windows",
+            "loss_on": "answer",
+            "lr_schedule": "multistep-restart",
+            "seed": 4,
+        }[f.name]
+        assert dataclasses.replace(e, **{f.name: other}).name != e.name, f.name
+
+
+def test_arms_of_a_seed_differ_in_the_plan_alone(arm):
+    _, data, order, net = arm("baseline")
+    for schedule in ("hybrid", "anti", "hard-only"):
+        _, other_data, other_order, other_net = arm(schedule)
+        assert other_data is data and other_order.digest != order.digest
+        assert all(
+            torch.equal(a, b)
+            for a, b in zip(net.parameters(), other_net.parameters(), strict=True)
+        )
+        assert (other_order.steps, other_order.batch) == (order.steps, order.batch)
+
+
+def test_training_never_sees_the_test_programs(arm):
+    for schedule in ("baseline", "hybrid", "hard-only"):
+        _, data, order, _ = arm(schedule)
+        assert not np.intersect1d(
+            order.table, np.concatenate([data.test, data.valid])
+        ).size
+
+
+def test_a_record_says_what_it_needs_to(record):
+    e, kept, root = record
+    assert kept["spec"] == dataclasses.asdict(e)
+    assert kept["audit"]["wrong_steps"] == 0 and kept["audit"]["steps"] == 24
+    assert kept["cost"]["tokens"] == kept["plan"]["preflight"]["tokens"] - 24 * 16
+    assert [c["step"] for c in kept["curve"]] == [8, 16, 24]
+    assert set(kept["provenance"]) >= {"commit", "hardware", "versions", "date"}
+    assert len(kept["results"]["examples"]) == 12
+    for protocol in ("exact", "released"):
+        for task in ("token", "line", "execution"):
+            found = kept["results"][protocol][task]
+            assert found["low"] <= found["share"] <= found["high"]
+    text = json.dumps(kept)
+    assert str(root) not in text and "/root" not in text  # no path of this machine
+
+
+def test_records_are_read_back_in_the_books_order(record):
+    e, kept, root = record
+    other = dataclasses.replace(e, schedule="baseline")
+    sweep.run(other, root)
+    found = records.records("tests", root)
+    assert [r["spec"]["schedule"] for r in found] == ["baseline", "hybrid"]
+    table = records.by_schedule(
+        found, lambda r: records.share(r, "token", label="easy")
+    )
+    assert (
+        table["hybrid"][0]
+        == kept["results"]["exact"]["token"]["by_label"]["easy"]["share"]
+    )
+    assert "2 runs, seeds 0" in records.source_line(found)
+    with pytest.raises(ValueError, match="holds no records"):
+        records.records("nothing", root)
+
+
+def test_a_rerun_gives_the_same_results(record, monkeypatch, tmp_path):
+    e, kept, _ = record
+    monkeypatch.setenv("CURRICULUM_CACHE", str(tmp_path / "elsewhere"))
+    again = sweep.run(e, tmp_path)
+    for part in ("results", "plan", "corpus", "audit"):
+        assert again[part] == kept[part]
+
+
+def test_finished_runs_are_never_overwritten(record):
+    e, _, root = record
+    assert records.finished(e, root)
+    path = records.record_path(e, root)
+    kept = files.read_json(path)
+    kept["spec"]["replay"] = 0.9
+    before = path.read_text()
+    try:
+        files.write_json(path, kept)
+        with pytest.raises(ValueError, match="holds another experiment.*replay"):
+            records.finished(e, root)
+        path.write_text("{")
+        with pytest.raises(ValueError, match="is damaged"):
+            records.finished(e, root)
+    finally:
+        path.write_text(before)
+
+
+# --- the command line ---
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["plan", "schedule=hybird"], "schedule is 'hybird'"),
+        (["plan", "seed=0,1"], "2 experiments; this command selections one"),
+        (["generate", "OUT", "--level", "9.9"], "9.9"),
+        (["generate", "OUT", "--size", "0"], "size"),
+        (["score", "/no/such/file"], "no such file"),
+        (["score", "BAD"], "none of 1 files could be scored"),
+        (["score", "GOOD", "--scorers", "beauty"], "scorer is 'beauty'"),
+        (["score", "GOOD", "--out", "x.txt"], "must end in .csv or .parquet"),
+        (["evaluate", "GOOD"], "not a weights file"),
+        (["experiment", "epochs=3"], "'epochs=3' is not a parameter"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(words, message, tmp_path, capsys):
+    (tmp_path / "good.py").write_text("x = 1\n")
+    (tmp_path / "bad.py").write_text("x = (\n")
+    places = {"GOOD": "good.py", "BAD": "bad.py", "OUT": "out"}
+    words = [str(tmp_path / places[w]) if w in places else w for w in words]
+    assert main(words) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert message in error[-1] and error[-1].startswith(f"curriculum {words[0]}:")
+
+
+def test_every_command_has_help():
+    for command in (
+        "generate",
+        "score",
+        "plan",
+        "train",
+        "evaluate",
+        "experiment",
+        "bench",
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "curriculum", command, "--help"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0 and done.stdout.startswith(
+            "usage: curriculum " + command
+        )
+
+
+def test_generate_score_plan_train_evaluate_in_a_row(tmp_path, capsys):
+    from curriculum.data.corpus import Corpus
+
+    assert main(["generate", str(tmp_path / "c"), "--size", "300", "--seed", "5"]) == 0
+    corpus = Corpus.load(tmp_path / "c")
+    assert len(corpus) == 300 and corpus.hash[:16] in capsys.readouterr().out
+
+    for i, code in enumerate(corpus.codes[:5]):
+        (tmp_path / f"p{i}.py").write_text(code + "\n")
+    out = tmp_path / "scores.csv"
+    assert main(["score", str(tmp_path), "--out", str(out)]) == 0
+    lines = out.read_text().splitlines()
+    assert len(lines) == 6 and lines[0].startswith('"file","lines"')
+    assert (
+        main(["score", str(tmp_path), "--scorers", "lines,cdm", "--sort", "cdm"]) == 0
+    )
+    capsys.readouterr()
+
+    words = ["schedule=hybrid", "scale=smoke", "study=tests"]
+    assert main(["plan", *words, "--out", str(tmp_path / "plan.parquet")]) == 0
+    said = capsys.readouterr().out
+    assert "total 24 steps" in said and "min here" in said
+    assert (tmp_path / "plan.parquet").exists()
+    assert main(["train", *words, "--results", str(tmp_path / "r")]) == 0
+    assert "execution:" in capsys.readouterr().out
+    assert main(["train", *words, "--results", str(tmp_path / "r")]) == 0
+    assert "done before" in capsys.readouterr().out
+
+
+def test_evaluate_reads_saved_weights(arm, tmp_path, capsys):
+    from curriculum.training import loop
+
+    e, data, _, net = arm("hybrid")
+    about = {"spec": dataclasses.asdict(e), "config": dataclasses.asdict(net.config)}
+    loop.save_weights(tmp_path / "w.safetensors", net, about)
+    assert (
+        main(
+            [
+                "evaluate",
+                str(tmp_path / "w.safetensors"),
+                "--programs",
+                "8",
+                "--show",
+                "2",
+            ]
+        )
+        == 0
+    )
+    out = capsys.readouterr().out
+    assert out.count("true") >= 2 and "token:" in out

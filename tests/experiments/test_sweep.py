@@ -1,0 +1,264 @@
+"""Sweeps: nothing is done twice, nothing is lost, and one failure stops nobody else."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import torch
+
+from curriculum import files
+from curriculum.__main__ import main
+from curriculum.experiments import experiment as X
+from curriculum.experiments import locks, records, sweep
+
+
+def arms(*schedules, **fields):
+    return [X.Experiment(s, scale="smoke", study="tests", **fields) for s in schedules]
+
+
+def same(a: dict, b: dict) -> bool:
+    """Two records of one experiment, but for when and how fast they were made."""
+
+    def kept(record):
+        curve = [
+            {k: v for k, v in x.items() if k != "seconds"} for x in record["curve"]
+        ]
+        left_out = ("provenance", "cost", "curve")
+        return {k: v for k, v in record.items() if k not in left_out} | {"curve": curve}
+
+    return kept(a) == kept(b) and a["cost"]["tokens"] == b["cost"]["tokens"]
+
+
+# --- claims ---
+
+HOLD = """
+import sys, time
+from curriculum.experiments import locks
+with locks.claim(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_claim_excludes_others_and_falls_with_its_process(tmp_path):
+    path = tmp_path / "deep" / "x.claim"
+    assert locks.holder(path) is None
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout.readline() == "held\n"
+    assert locks.holder(path)["pid"] == other.pid
+    with pytest.raises(locks.Busy, match=f"held by process {other.pid} on"):
+        with locks.claim(path):
+            pass
+    other.kill()
+    other.wait()
+    assert path.exists() and locks.holder(path) is None  # left behind, blocks nobody
+    with locks.claim(path):
+        assert locks.holder(path)["pid"] == os.getpid()
+    assert not path.exists()
+
+
+def test_a_claim_waits_as_long_as_it_is_told_to(tmp_path):
+    path, got = tmp_path / "x", []
+
+    def wait():
+        with locks.claim(path, patience=30):
+            got.append(len(got))
+
+    with locks.claim(path):
+        threads = [threading.Thread(target=wait) for _ in range(4)]
+        for t in threads:
+            t.start()
+        time.sleep(0.3)
+        assert got == []
+    for t in threads:
+        t.join()
+    assert got == [0, 1, 2, 3] and not path.exists()
+
+
+# --- notebooks ---
+
+
+def test_papermill_runs_the_notebook_and_skips_what_is_done(tmp_path, smoke):
+    (e,) = arms("sequential")
+    said = []
+    (path,) = sweep.sweep([e, e], tmp_path, show=said.append)
+    through_notebook = files.read_json(path)
+    assert through_notebook["spec"] == dataclasses.asdict(e)
+    assert same(through_notebook, sweep.run(e, tmp_path / "direct"))
+    sweep.sweep([e], tmp_path, show=said.append)
+    assert said == [
+        "tests/sequential_scale-smoke_s0: started",
+        "tests/sequential_scale-smoke_s0: finished",
+        "1 of 1 done, 0 running, 0 queued",
+        "tests/sequential_scale-smoke_s0: done before, skipped",
+    ]
+
+
+def test_a_failing_notebook_says_where_and_why(tmp_path, smoke):
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has the device that should be missing")
+    with pytest.raises(
+        RuntimeError, match=r"anti.*\(see .*ipynb\): ValueError: device"
+    ):
+        sweep.sweep(arms("anti", device="mps"), tmp_path, show=lambda _: None)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_notebook_without_a_parameter_is_refused_before_the_start(
+    tmp_path, monkeypatch
+):
+    notebook = json.loads(X.NOTEBOOK.read_text())
+    for cell in notebook["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            cell["source"] = "".join(cell["source"]).replace(
+                'lr_schedule = "multistep"\n', ""
+            )
+    (tmp_path / "experiment.ipynb").write_text(json.dumps(notebook))
+    monkeypatch.setattr(sweep, "NOTEBOOK", tmp_path / "experiment.ipynb")
+    with pytest.raises(ValueError, match="lacks the parameters.*lr_schedule"):
+        sweep.sweep([X.Experiment(scale="smoke")], tmp_path)
+
+
+# --- sweeps on this machine ---
+
+
+def test_a_failure_stops_nobody_else(tmp_path, smoke):
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has the device that should be missing")
+    bad, good = *arms("anti", device="mps"), *arms("hybrid")
+    with pytest.raises(RuntimeError, match="failed: anti.*device is 'mps'"):
+        sweep.sweep([bad, good], tmp_path, notebook=False, show=lambda _: None)
+    assert records.finished(good, tmp_path) and not records.finished(bad, tmp_path)
+
+
+def test_a_killed_process_is_replaced(tmp_path, smoke, monkeypatch):
+    monkeypatch.setenv("CURRICULUM_CACHE", str(tmp_path / "cache"))
+    (e,) = arms("incremental", seed=3)
+    said = []
+
+    def kill():
+        while not (found := locks.holder(sweep.checkpoint_claim(e))):
+            time.sleep(0.01)
+        os.kill(found["pid"], signal.SIGKILL)
+
+    X.prepare(e)
+    thread = threading.Thread(target=kill)
+    thread.start()
+    (path,) = sweep.sweep([e], tmp_path / "r", notebook=False, show=said.append)
+    thread.join()
+    assert any("its process died; retry 1 of 3" in line for line in said)
+    assert same(files.read_json(path), sweep.run(e, tmp_path / "direct"))
+
+
+def test_two_drivers_share_the_work(tmp_path, smoke):
+    words = ["scale=smoke", "study=tests", "schedule=baseline,hybrid,anti", "seed=5"]
+    command = [sys.executable, "-m", "curriculum", "experiment", *words]
+    command += ["--results", str(tmp_path), "--no-notebook"]
+    both = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for _ in range(2)
+    ]
+    said = [p.communicate(timeout=120)[0].splitlines() for p in both]
+    assert [p.returncode for p in both] == [0, 0], said
+    paths = [records.record_path(e, tmp_path) for e in X.Experiment.parse(words)]
+    for lines in said:  # each driver ends with all results
+        assert lines[-3:] == [str(p) for p in paths]
+    started = [line for lines in said for line in lines if line.endswith("started")]
+    assert len(started) == len(set(started)) == 3  # nothing was trained twice
+    assert all(files.read_json(p)["audit"]["wrong_steps"] == 0 for p in paths)
+    assert not list(tmp_path.rglob("*.claim"))
+
+
+class Scripted:
+    """An engine whose tasks end as they are told to, without running anything."""
+
+    slots = 2
+
+    def __init__(self, ends, make):
+        self.ends, self.make, self.now = ends, make, {}
+
+    def start(self, e, results, notebook):
+        handle = object()
+        self.now[handle] = e
+        return handle
+
+    def wait(self, handles):
+        found = []
+        for handle in handles:
+            e = self.now.pop(handle)
+            found.append((handle, self.ends[e.schedule].pop(0)))
+            if found[-1][1] == sweep.DONE:
+                self.make(e)
+        return found
+
+    def close(self):
+        pass
+
+
+def test_how_tasks_end_and_what_follows(tmp_path, smoke):
+    def make(e):
+        path = records.record_path(e, tmp_path)
+        if e.schedule != "hybrid":  # whose record went somewhere else
+            files.write_json(path, {"spec": dataclasses.asdict(e)})
+
+    died, held, done = sweep.DIED, sweep.HELD, sweep.DONE
+    ends = {
+        "baseline": [died, held, died, done],
+        "anti": [died, died, died],
+        "hybrid": [done],
+        "sequential": ["FloatingPointError: the loss is nan"],
+    }
+    with pytest.raises(RuntimeError) as error:
+        sweep.sweep(
+            arms(*ends),
+            tmp_path,
+            Scripted(ends, make),
+            notebook=False,
+            show=lambda _: None,
+            retries=2,
+            poll=0.01,
+        )
+    causes = str(error.value).removeprefix("these experiments failed: ").split("; ")
+    assert len(causes) == 4  # the second cause holds a semicolon of its own
+    assert "anti_scale-smoke_s0: its process died 3 times" in causes
+    assert "must share that folder" in str(error.value)
+    assert "sequential_scale-smoke_s0: FloatingPointError: the loss is nan" in causes
+    assert records.finished(arms("baseline")[0], tmp_path)
+
+
+def test_time_left_comes_from_the_finished_runs():
+    assert sweep.progress(4, 2, [], [9.0], 2) == "1 of 4 done, 1 running, 2 queued"
+    line = sweep.progress(6, 3, [60.0, 120.0], [30.0], 2)
+    # three at 90 s and the rest of a fourth, two at a time: 165 s
+    assert line == "2 of 6 done, 1 running, 3 queued, about 2.8 min left"
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--jobs", "0"], "jobs is 0; it must be at least 1"),
+        (["--engine", "slurm"], "engine is 'slurm'; it must be local or ray"),
+    ],
+)
+def test_wrong_words_for_a_sweep(words, message, capsys):
+    assert main(["experiment", "scale=smoke", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_train_says_who_is_at_it(tmp_path, smoke, capsys):
+    (e,) = arms("hard-only", seed=9)
+    words = ["schedule=hard-only", "seed=9", "scale=smoke", "study=tests"]
+    with locks.claim(sweep.checkpoint_claim(e)):
+        assert main(["train", *words, "--results", str(tmp_path)]) == sweep.BUSY
+    assert f"held by process {os.getpid()}" in capsys.readouterr().err
+    assert main(["train", *words, "--results", str(tmp_path)]) == 0
