@@ -112,7 +112,7 @@ def test_the_flat_optimizer_is_torchs_adamw_on_the_whole_batch(members, smoke):
 
 @pytest.mark.parametrize("backend", [E.CoreParallel, S.Stacked])
 def test_members_killed_at_different_steps_go_on_to_the_same_end(
-    engine, members, smoke, tmp_path
+    backend, members, smoke, tmp_path
 ):
     rows = Programs(smoke[1].corpus)
     whole = T.train_together(members(rows), backend=backend)
