@@ -28,20 +28,26 @@ def cache(tmp_path_factory):
 def smoke():
     """A seconds-long experiment and its data."""
     e = experiment.Experiment(schedule="incremental", scale="smoke", study="tests")
-    return e, experiment.prepare(e)
+    return e, experiment.load_data(e)
 
 
 @pytest.fixture
-def arm(smoke):
-    """(experiment, data, plan, fresh model) of the smoke arm; change the schedule by name."""
+def resolved(smoke):
+    """The resolved smoke experiment; change the schedule by name."""
 
     def make(schedule="incremental", **fields):
         e = dataclasses.replace(smoke[0], schedule=schedule, **fields)
-        return (
-            e,
-            smoke[1],
-            experiment.make_plan(e, smoke[1]),
-            experiment.make_model(e, smoke[1]),
-        )
+        return experiment.resolve(e, smoke[1])
+
+    return make
+
+
+@pytest.fixture
+def arm(resolved):
+    """(experiment, data, plan, fresh model) of the smoke arm."""
+
+    def make(schedule="incremental", **fields):
+        found = resolved(schedule, **fields)
+        return found.experiment, found.data, found.plan, found.model
 
     return make

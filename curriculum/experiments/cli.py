@@ -1,7 +1,8 @@
 """The command line: `python -m curriculum <command> --help`.
 
-Thin: every command calls one or two functions of the package. Bad input ends with exit
-code 2 and one line that names the value and the cure. Chapter 12 shows each command.
+Thin: every command calls one or two functions of the package, and imports them when it
+runs. Bad input ends with exit code 2 and one line that names the value and the cure,
+before any work. Chapter 12 shows each command.
 """
 
 from __future__ import annotations
@@ -12,39 +13,44 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 
 def main(words=None) -> int:
     """Run one command; returns the exit code."""
-    arguments = parser().parse_args(words)
+    words = sys.argv[1:] if words is None else list(words)
+    command = words[0] if words else ""
     try:
+        arguments = parser(command).parse_args(words)
         return arguments.run(arguments) or 0
     except (ValueError, OSError) as error:
-        print(f"curriculum {arguments.command}: {error}", file=sys.stderr)
+        print(f"curriculum {command}: {error}", file=sys.stderr)
         return 2
     except (FloatingPointError, RuntimeError) as error:
-        print(f"curriculum {arguments.command}: {error}", file=sys.stderr)
+        print(f"curriculum {command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
-            f"curriculum {arguments.command}: interrupted; the same command goes on"
-            " from the last checkpoint",
+            f"curriculum {command}: interrupted; the same command goes on from the last"
+            " checkpoint",
             file=sys.stderr,
         )
         return 130
 
 
-def parser() -> argparse.ArgumentParser:
-    from .sweep import RESULTS
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
 
-    top = argparse.ArgumentParser(
+    def error(self, message):
+        raise ValueError(message)
+
+
+def parser(command: str) -> Parser:
+    """The parser, with the arguments of `command` alone: the others are not imported."""
+    top = Parser(
         prog="curriculum",
         description="Programs, their difficulty, an order to learn them in, and what came of it.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(name, run, text):
+    for name, (run, arguments, text) in COMMANDS.items():
         sub = commands.add_parser(
             name,
             help=text,
@@ -52,146 +58,150 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
         sub.set_defaults(run=run)
-        return sub
+        if name == command:
+            arguments(sub.add_argument)
+    return top
 
-    c = command(
-        "generate",
-        generate,
-        "write a corpus of TinyPy programs with their true outputs",
-    )
-    c.add_argument("folder", type=Path, help="where the corpus goes")
-    c.add_argument("--size", type=int, default=20_000, help="programs to keep")
-    c.add_argument(
-        "--level", default="ALL", help="1.1, 1.2, 2.1, 2.2, 3.1, 3.2, 4.1 or ALL"
-    )
-    c.add_argument(
-        "--variant", default="july", help="july (a–e, digits) or august (a–z, 0–255)"
-    )
-    c.add_argument("--seed", type=int, default=0, help="names the corpus")
-    c.add_argument(
-        "--workers", type=int, default=1, help="processes; changes nothing but time"
-    )
 
-    c = command("score", score, "score Python files and folders for difficulty")
-    c.add_argument(
-        "paths", nargs="+", type=Path, help="files, or folders searched for .py files"
-    )
-    c.add_argument(
-        "--scorers", default="", help="comma-separated names; empty: all static ones"
-    )
-    c.add_argument("--out", type=Path, help="write .csv or .parquet instead of a table")
-    c.add_argument("--sort", default="", help="scorer to sort by, hardest first")
-    c.add_argument("--top", type=int, default=20, help="rows of the table")
-    c.add_argument("--workers", type=int, default=1, help="processes")
+def number(kind, low, high):
+    """The type of an argument that is an `int` or a `float` from `low` to `high`."""
 
-    c = command(
-        "plan", show_plan, "show what an experiment would train on, and in which order"
-    )
-    experiment_words(c)
-    c.add_argument("--out", type=Path, help="save the plan as Parquet")
+    def read(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} must be {'a whole ' if kind is int else 'a '}number from"
+                f" {low:,} to {high:,}"
+            )
+        return value
 
-    c = command("cost", cost_card, "estimate minutes and money of a sweep")
-    experiment_words(c)
-    c.add_argument("--gpu", default="A100", help="T4, A100 or H100")
-    c.add_argument("--gpus", type=int, default=4, help="cards of the last row")
-    c.add_argument("--runs-per-gpu", type=int, default=4, help="runs that share a card")
-    c.add_argument("--price", type=float, help="of an hour of one card, if you know it")
+    return read
 
-    c = command(
-        "train", train_one, "train one arm in this process; resumes if cut short"
-    )
-    experiment_words(c)
-    c.add_argument(
-        "--results",
-        type=Path,
-        default=Path("runs/results"),
-        help="folder of the record",
-    )
-    c.add_argument(
-        "--notebook", action="store_true", help="run its notebook through papermill"
+
+COUNT = number(int, 1, 10_000_000)
+PROCESSES = number(int, 1, 10_000)
+SEED = number(int, 0, 2**63 - 1)
+
+
+def generate_arguments(add):
+    add("folder", type=Path, help="where the corpus goes")
+    add("--size", type=COUNT, default=20_000, help="programs to keep")
+    add("--level", default="ALL", help="1.1, 1.2, 2.1, 2.2, 3.1, 3.2, 4.1 or ALL")
+    add("--variant", default="july", help="july (a–e, digits) or august (a–z, 0–255)")
+    add("--seed", type=SEED, default=0, help="names the corpus")
+    add(
+        "--workers",
+        type=PROCESSES,
+        default=1,
+        help="processes; only time depends on it",
     )
 
-    c = command(
-        "evaluate", evaluate_weights, "measure saved weights on their test programs"
-    )
-    c.add_argument(
-        "weights", type=Path, help="a .safetensors file written by train or experiment"
-    )
-    c.add_argument("--protocol", default="exact", help="exact or released")
-    c.add_argument("--programs", type=int, default=1_000, help="test programs, at most")
-    c.add_argument(
-        "--show", type=int, default=0, help="predictions to print beside the truth"
-    )
 
-    c = command(
-        "experiment",
-        experiments,
-        "run experiments, as notebooks; commas make a sweep",
-    )
-    experiment_words(c)
-    c.add_argument(
-        "--results", type=Path, default=RESULTS, help="folder of the records"
-    )
-    c.add_argument(
+def score_arguments(add):
+    add("paths", nargs="+", type=Path, help="files, or folders searched for .py files")
+    add("--scorers", default="", help="comma-separated names; empty: all static ones")
+    add("--out", type=Path, help="write .csv or .parquet instead of a table")
+    add("--sort", default="", help="scorer to sort by, hardest first")
+    add("--top", type=number(int, 0, 10_000_000), default=20, help="rows of the table")
+    add("--workers", type=PROCESSES, default=1, help="processes")
+
+
+def plan_arguments(add):
+    experiment_words(add)
+    add("--out", type=Path, help="save the plan as Parquet")
+
+
+def cost_arguments(add):
+    experiment_words(add)
+    add("--gpu", default="A100", help="T4, A100 or H100")
+    add("--gpus", type=PROCESSES, default=4, help="cards of the last row")
+    add("--runs-per-gpu", type=PROCESSES, default=4, help="runs that share a card")
+    price = number(float, 0, 1_000_000)
+    add("--price", type=price, help="of an hour of one card, if you know it")
+
+
+def train_arguments(add):
+    experiment_words(add)
+    results = Path("runs/results")
+    add("--results", type=Path, default=results, help="folder of the record")
+    add("--notebook", action="store_true", help="run its notebook through papermill")
+
+
+def evaluate_arguments(add):
+    add("weights", type=Path, help="a .safetensors file written by train or experiment")
+    protocols = ("exact", "released")
+    add("--protocol", default="exact", choices=protocols, help="how answers are given")
+    add("--programs", type=COUNT, default=1_000, help="test programs, at most")
+    show = number(int, 0, 10_000)
+    add("--show", type=show, default=0, help="predictions to print beside the truth")
+
+
+def experiment_arguments(add):
+    from .spec import RESULTS
+
+    experiment_words(add)
+    add("--results", type=Path, default=RESULTS, help="folder of the records")
+    add(
         "--no-notebook",
         action="store_true",
         help="leave no filled-in notebooks, and save the seconds they take",
     )
-    c.add_argument(
-        "--engine", default="local", help="local (this machine) or ray (a cluster)"
-    )
-    c.add_argument(
+    add("--engine", default="local", help="local (this machine) or ray (a cluster)")
+    add(
         "--jobs",
-        type=int,
+        type=PROCESSES,
         help="experiments at a time; empty: 1, or all that the cluster holds",
     )
-    c.add_argument(
+    add(
         "--address",
         default="",
         help="ray: auto, host:6379 or ray://host:10001; empty: start one here",
     )
-    c.add_argument("--cpus-per-run", type=float, default=1, help="ray: processors")
-    c.add_argument(
+    share = number(float, 0, 10_000)
+    add("--cpus-per-run", type=share, default=1, help="ray: processors")
+    add(
         "--gpus-per-run",
-        type=float,
+        type=share,
         help="ray: GPUs, such as 0.25 for four runs a card; empty: one, if there is one",
     )
 
-    c = command(
-        "full", full_comparison, "fit a full comparison on one GPU into a time budget"
-    )
-    c.add_argument("--minutes", type=float, default=25.0, help="time budget")
-    c.add_argument("--scale", default="paper", help="smoke, quick, desk or paper")
-    c.add_argument("--seeds", type=int, default=4, help="seeds of each arm, at most")
-    c.add_argument("--arms", default="", help="comma-separated schedules; empty: four")
-    c.add_argument("--study", default="full", help="folder of the records")
-    c.add_argument(
-        "--results", type=Path, default=RESULTS, help="folder of the records"
-    )
-    c.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
-    c = command(
-        "bench",
-        benchmark,
-        "compare this code with a plain reference and with the limit",
-    )
-    c.add_argument(
-        "--stages", default="", help="comma-separated names; empty: all of them"
-    )
-    c.add_argument("--size", default="paper", help="model size: nano, pocket or paper")
-    c.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    c.add_argument("--rounds", type=int, default=5, help="turns of each side")
-    c.add_argument("--seconds", type=float, default=0.5, help="least time of a turn")
-    c.add_argument("--out", type=Path, help="also write the table as JSON")
-    return top
+def full_arguments(add):
+    from .spec import RESULTS
+
+    minutes = number(float, 0.001, 1_000_000)
+    add("--minutes", type=minutes, default=25.0, help="time budget")
+    add("--scale", default="paper", help="smoke, quick, desk or paper")
+    add("--seeds", type=PROCESSES, default=4, help="seeds of each arm, at most")
+    add("--arms", default="", help="comma-separated schedules; empty: four")
+    add("--study", default="full", help="folder of the records")
+    add("--results", type=Path, default=RESULTS, help="folder of the records")
+    add("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
-def experiment_words(c):
-    from .experiment import Experiment
+def bench_arguments(add):
+    add("--stages", default="", help="comma-separated names; empty: all of them")
+    add("--size", default="paper", help="model size: nano, pocket or paper")
+    add("--device", default="auto", help="auto, cpu, cuda or mps")
+    add("--rounds", type=PROCESSES, default=5, help="turns of each side")
+    seconds = number(float, 0, 3_600)
+    add("--seconds", type=seconds, default=0.5, help="least time of a turn")
+    add("--out", type=Path, help="also write the table as JSON")
 
-    fields = ", ".join(f"{f.name}={f.default}" for f in dataclasses.fields(Experiment))
-    c.add_argument(
-        "words", nargs="*", metavar="name=value", help=f"parameters; defaults: {fields}"
+
+def experiment_words(add):
+    from .spec import Experiment
+
+    plain = [f for f in dataclasses.fields(Experiment) if f.name != "options"]
+    fields = ", ".join(f"{f.name}={f.default}" for f in plain)
+    add(
+        "words",
+        nargs="*",
+        metavar="name=value",
+        help=f"parameters, and those of the schedule, such as replay=0.25; defaults: {fields}",
     )
 
 
@@ -218,6 +228,8 @@ def generate(a):
 
 
 def score(a):
+    import numpy as np
+
     from .. import difficulty
 
     names = [n for n in a.scorers.split(",") if n] or list(difficulty.STATIC)
@@ -271,35 +283,29 @@ def score(a):
 
 
 def single(a):
-    from .experiment import Experiment
+    from .spec import Experiment
 
     found = Experiment.parse(a.words)
     if len(found) != 1:
         raise ValueError(
-            f"{len(found)} experiments; this command selections one, without commas"
+            f"{len(found)} experiments; this command takes one, without commas"
         )
     return found[0]
 
 
 def show_plan(a):
-    from .. import model
-    from ..ordering import plan
-    from . import experiment
+    from .experiment import resolve
 
-    e = single(a)
-    data = experiment.prepare(e, progress=progress)
-    order = experiment.make_plan(e, data)
-    flops = model.training_flops(experiment.make_model(e, data).config, 96)
-    rate = experiment.training_rate(e, data, order)
-    print(plan.preflight(order, data.corpus.lengths, flops, rate))
-    print(f"digest {order.digest}")
+    arm = resolve(single(a), progress=progress)
+    print(arm.preflight(arm.rate()))
+    print(f"digest {arm.plan.digest}")
     if a.out:
-        print(f"saved {order.save(a.out)}")
+        print(f"saved {arm.plan.save(a.out)}")
 
 
 def cost_card(a):
     from . import cost
-    from .experiment import Experiment
+    from .spec import Experiment
 
     if a.gpu not in cost.GPUS:
         raise ValueError(f"gpu is {a.gpu!r}; it must be one of {', '.join(cost.GPUS)}")
@@ -354,28 +360,30 @@ def evaluate_weights(a):
     from ..evaluation import tasks
     from ..files import read_about
     from ..training import loop
-    from . import experiment
+    from .experiment import load_data
     from .records import modern
+    from .spec import Experiment
 
     about = modern(read_about(a.weights))
-    e = experiment.Experiment(**about["spec"])
-    net = model.GPT(model.GPTConfig(**about["config"]))
-    loop.load_weights(a.weights, net)
-    data = experiment.prepare(e, progress=progress)
-    ids = data.test[: a.programs]
-    found = tasks.evaluate(net, data.corpus, ids, data.labels[ids], a.protocol, e.seed)
+    spec = {k: v for k, v in about["spec"].items() if k not in ("schedule", "options")}
+    e = Experiment(**spec)  # the schedule does not matter here
+    trained = model.GPT(model.GPTConfig(**about["config"]))
+    loop.load_weights(a.weights, trained)
+    data = load_data(e, progress=progress)
+    ids, corpus = data.test[: a.programs], data.corpus
+    found = tasks.evaluate(trained, corpus, ids, data.labels[ids], a.protocol, e.seed)
     summary(found)
     if a.show:
-        answers = tasks.execution(net, data.corpus, ids[: a.show], a.protocol, e.seed)
+        answers = tasks.execution(trained, corpus, ids[: a.show], a.protocol, e.seed)
         for i, truth, predicted in zip(
             answers.ids, answers.truth, answers.predicted, strict=True
         ):
-            print(f"\n{data.corpus.codes[i]}\n  true {truth!r}\n  said {predicted!r}")
+            print(f"\n{corpus.codes[i]}\n  true {truth!r}\n  said {predicted!r}")
 
 
 def experiments(a):
     from . import sweep
-    from .experiment import Experiment
+    from .spec import Experiment
 
     found = Experiment.parse(a.words)
     if a.engine == "local":
@@ -423,3 +431,48 @@ def benchmark(a):
     )
     if a.out:
         print(write_json(a.out, found))
+
+
+COMMANDS = {
+    "generate": (
+        generate,
+        generate_arguments,
+        "write a corpus of TinyPy programs with their true outputs",
+    ),
+    "score": (
+        score,
+        score_arguments,
+        "score Python files and folders for difficulty",
+    ),
+    "plan": (
+        show_plan,
+        plan_arguments,
+        "show what an experiment would train on, and in which order",
+    ),
+    "cost": (cost_card, cost_arguments, "estimate minutes and money of a sweep"),
+    "train": (
+        train_one,
+        train_arguments,
+        "train one arm in this process; resumes if cut short",
+    ),
+    "evaluate": (
+        evaluate_weights,
+        evaluate_arguments,
+        "measure saved weights on their test programs",
+    ),
+    "experiment": (
+        experiments,
+        experiment_arguments,
+        "run experiments, as notebooks; commas make a sweep",
+    ),
+    "full": (
+        full_comparison,
+        full_arguments,
+        "fit a full comparison on one GPU into a time budget",
+    ),
+    "bench": (
+        benchmark,
+        bench_arguments,
+        "compare this code with a plain reference and with the limit",
+    ),
+}

@@ -1,6 +1,6 @@
 """The engine that runs a sweep on a Ray cluster: many machines, or the cores of this one.
 
-- The unit is `launch.work`, as on the local engine: same spec, same files, same numbers.
+- The unit is `sweep.work`, as on the local engine: same spec, same files, same numbers.
 - A run asks for processors and for a share of a GPU; 0.25 puts four runs on each card.
   Ray only counts: it keeps no run from taking more of the card's memory.
 - `address` joins a cluster; without one a small cluster is started here, and stopped.
@@ -14,13 +14,14 @@ Ray: Moritz et al. (2018). Needs `pip install -e .[scale]`. Chapter 12 shows it.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import socket
 from pathlib import Path
 
 from .. import files
 from . import locks
-from .experiment import Experiment, cache_folder
+from .spec import Experiment, cache_folder
 from .sweep import DIED, DONE, HELD, work
 
 STORE = (
@@ -41,7 +42,7 @@ def ray():
 
 
 class Ray:
-    """A sweep's engine; see `launch.Local` for what an engine offers.
+    """A sweep's engine; see `sweep.Local` for what an engine offers.
 
     Args:
         jobs: runs at a time, at most; None: as many as the cluster holds. A cluster
@@ -63,9 +64,9 @@ class Ray:
     ):
         if jobs is not None and jobs < 1:
             raise ValueError(f"jobs is {jobs}; it must be at least 1")
-        if cpus <= 0:
+        if not 0 < cpus < math.inf:
             raise ValueError(f"cpus is {cpus}; a run needs some, such as 1 or 0.5")
-        if gpus is not None and (gpus < 0 or gpus > 1 and gpus != int(gpus)):
+        if gpus is not None and not (0 <= gpus <= 1 or gpus % 1 == 0 < gpus):
             raise ValueError(f"gpus is {gpus}; a share of one GPU, or whole ones")
         self.ray, self.jobs, self.cpus = ray(), jobs, cpus
         self._started_here = not self.ray.is_initialized()
@@ -104,7 +105,7 @@ class Ray:
             self.ray.init(address=address or "local", **options)
         except (OSError, ValueError) as error:
             raise ValueError(
-                f"address is {address!r}, but no Ray cluster selections us there ({error});"
+                f"address is {address!r}, but no Ray cluster takes us there ({error});"
                 " start one with `ray start --head`, set RAY_AUTH_MODE=token where the"
                 " cluster asks for its token, or leave the address out"
             ) from None

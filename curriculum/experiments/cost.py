@@ -16,10 +16,13 @@ from __future__ import annotations
 import dataclasses
 import heapq
 from dataclasses import dataclass
+from typing import Annotated
 
 from .. import model
-from ..ordering import plan
-from .experiment import SCALES, Experiment, make_plan, prepare, training_rate
+from ..checks import Range, check
+from ..ordering.plan import Plan, preflight
+from .experiment import Arm, Data, load_data
+from .spec import SCALES, Experiment
 
 CALL = 5e-6  # seconds to issue one call on a GPU: assumed
 CALLS = (80, 130)  # calls of a step, in all and for each layer: counted in chapter 11
@@ -36,18 +39,14 @@ class Machine:
     """
 
     name: str
-    price: float  # for an hour of one
-    runs: int = 1
-    count: int = 1
+    price: Annotated[float, Range(0, 1e6)]  # for an hour of one
+    runs: Annotated[int, Range(1, 10_000)] = 1
+    count: Annotated[int, Range(1, 100_000)] = 1
     rates: dict | None = None
     peak: float = 0.0
 
     def __post_init__(self):
-        for name in ("runs", "count"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; it must be 1 or more"
-                )
+        check(self)
         if self.rates is None and self.peak <= 0:
             raise ValueError(f"{self.name} needs rates (measured) or a peak (stated)")
 
@@ -77,14 +76,8 @@ class Work:
 def workload(e: Experiment, steps: int = 400, batch: int = 16) -> Work:
     """The work of a run, without its corpus: from `steps` × `batch` programs drawn as it
     would draw them, out of the small corpus of scale smoke."""
-    scale = SCALES[e.scale]
-    small = dataclasses.replace(e, scale="smoke")
-    data = prepare(small)
-    whole, ids = make_plan(small, data), data.train
-    sample = plan.Plan(
-        whole.schedule, ids, data.scores[ids], data.labels[ids], e.seed, steps, batch
-    )
-    found = plan.preflight(sample, data.corpus.lengths)
+    scale, (data, plan) = SCALES[e.scale], _sample(e, steps, batch)
+    found = preflight(plan, data.corpus.lengths)
     length = found.tokens / found.programs
     if e.rows == "windows":
         length = float(scale.block_size)
@@ -92,6 +85,14 @@ def workload(e: Experiment, steps: int = 400, batch: int = 16) -> Work:
     characters = scale.steps * scale.batch * length
     flops = characters * model.training_flops(shape, length)
     return Work(scale.size, shape.n_layer, scale.steps, characters, flops)
+
+
+def _sample(e: Experiment, steps: int, batch: int) -> tuple[Data, Plan]:
+    """The small corpus of scale smoke, and a plan of this experiment's schedule on it."""
+    data = load_data(dataclasses.replace(e, scale="smoke", cycles=""))
+    ids, schedule = data.train, e.make_schedule()
+    scores, labels = data.scores[ids], data.labels[ids]
+    return data, Plan(schedule, ids, scores, labels, e.seed, steps, batch)
 
 
 def seconds(work: Work, machine: Machine, together: int = 1) -> float:
@@ -112,9 +113,9 @@ def here(experiments, price: float = LAPTOP_PRICE) -> Machine:
     rates = {}
     for e in experiments:
         if SCALES[e.scale].size not in rates:
-            data = prepare(dataclasses.replace(e, scale="smoke"))
-            order = make_plan(e, data)
-            rates[SCALES[e.scale].size] = training_rate(e, data, order)
+            data, plan = _sample(e, 400, SCALES[e.scale].batch)
+            arm = Arm(e, SCALES[e.scale], data, plan)
+            rates[arm.scale.size] = arm.rate()
     return Machine("this machine", price, rates=rates)
 
 

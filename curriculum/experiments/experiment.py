@@ -1,11 +1,10 @@
 """One experiment, from a flat list of parameters to results that can be trusted.
 
-- An `Experiment` is checked whole before anything starts; a wrong name or type is an
-  error that says what would be right.
-- `prepare`, `make_plan`, `make_model`, `learn` and `measure` are the steps of the
-  experiment notebook. Corpora and scores are cached; a run cut short resumes.
+- `resolve(Experiment(…))` gives an `Arm`: data, plan, model and training state in one
+  object. `train`, `measure`, `save` are the steps of the experiment notebook.
+- Corpora and scores are cached; a run cut short resumes.
 - Arms of a study share programs, split, scores and, seed by seed, first weights: they
-  differ in the plan alone.
+  differ in the plan alone. Hand one arm's `data` to the next and nothing is read twice.
 
 Chapter 12 is the manual; the appendix *One experiment* is the notebook.
 """
@@ -13,9 +12,8 @@ Chapter 12 is the manual; the appendix *One experiment* is the notebook.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
-import itertools
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,159 +22,24 @@ import numpy as np
 from .. import __version__, difficulty, files, model
 from ..data.corpus import Corpus, CorpusSpec, build, split
 from ..evaluation import tasks
-from ..ordering import plan, schedules
+from ..ordering import audit
+from ..ordering.plan import Plan, preflight
 from ..training import loop
 from ..training.batches import Programs, Windows
-from . import locks
+from . import custom, locks, records
+from .spec import CUTS, NOTEBOOK, SCALES, Experiment, Scale, cache_folder
 
-NOTEBOOK = Path(__file__).parents[2] / "book" / "experiment.ipynb"
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How much of everything."""
-
-    programs: int  # corpus size, before the split
-    size: str  # model size
-    steps: int
-    batch: int  # programs in a step
-    lr: float  # peak learning rate
-    test: int  # test programs measured at the end, at most
-    log_every: int
-    keep_weights: bool = False
-    block_size: int = 256
+__all__ = [
+    "NOTEBOOK", "SCALES", "Arm", "Data", "Experiment", "Scale", "cache_folder",
+    "load_data", "resolve",
+]  # fmt: skip
 
 
-SCALES = {
-    # smoke: seconds, for the tests. quick: about a minute on two cores. desk: ten minutes.
-    "smoke": Scale(1_500, "nano", 24, 16, 3e-3, 60, 8),
-    "quick": Scale(20_000, "pocket", 700, 64, 3e-3, 500, 35),
-    "desk": Scale(100_000, "pocket", 6_000, 64, 3e-3, 2_000, 250, keep_weights=True),
-    "paper": Scale(
-        1_000_000, "paper", 120_000, 64, 1e-3, 10_000, 2_000, keep_weights=True
-    ),
-}
-CUTS = {"paper": (2.0, 4.0), "tertiles": "tertiles"}
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """Parameters of one arm; every field is a papermill parameter of the same name."""
-
-    schedule: str = "hybrid"
-    scorer: str = "om_token"
-    cut: str = "paper"  # thresholds 2 and 4, or tertiles
-    replay: float = 0.5  # share of earlier levels kept (hybrid and its controls)
-    scale: str = "quick"
-    variant: str = "july"
-    rows: str = "programs"  # or "windows", as released
-    loss_on: str = "all"  # or "answer"
-    lr_schedule: str = "multistep"
-    seed: int = 0  # first weights and shuffles; the corpus is the same for all seeds
-    device: str = "auto"
-    study: str = "local"  # folder of the record
-
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
-            value, kind = getattr(self, field.name), type(field.default)
-            if kind is float and type(value) is int:
-                object.__setattr__(self, field.name, float(value))
-            elif type(value) is not kind:
-                raise ValueError(
-                    f"{field.name} is {value!r}; it must be of type {kind.__name__}"
-                )
-        scorers = [
-            n
-            for n, s in difficulty.SCORERS.items()
-            if s.needs in ("source", "run", "corpus")
-        ]
-        for name, allowed in {
-            "schedule": schedules.NAMED,
-            "scorer": scorers,
-            "cut": CUTS,
-            "scale": SCALES,
-            "rows": ("programs", "windows"),
-            "loss_on": ("all", "answer"),
-            "lr_schedule": loop.LR_SCHEDULES,
-            "device": ("auto", "cpu", "cuda", "mps"),
-            "variant": ("july", "august"),
-        }.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}"
-                )
-        if not 0 < self.replay <= 1:
-            raise ValueError(
-                f"replay is {self.replay}; it must lie above 0 and up to 1"
-            )
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
-        if self.rows == "windows" and self.loss_on == "answer":
-            raise ValueError(
-                "loss_on is 'answer', which windows cannot do; use rows=programs"
-            )
-        if not self.study.replace("-", "").replace("_", "").isalnum():
-            raise ValueError(f"study is {self.study!r}; use letters, digits, - and _")
-
-    @property
-    def name(self) -> str:
-        """File name of the record: schedule, seed and whatever is not the default.
-
-        A study named after a scale says it already.
-        """
-        skip = ("schedule", "seed", "study", "device")
-        skip += ("scale",) if self.scale == self.study else ()
-        extra = [
-            f"{f.name}-{getattr(self, f.name)}"
-            for f in dataclasses.fields(self)
-            if f.name not in skip and getattr(self, f.name) != f.default
-        ]
-        return "_".join([self.schedule, *extra, f"s{self.seed}"])
-
-    @property
-    def science(self) -> dict:
-        """The fields that decide the result (not where it is computed or kept)."""
-        return {
-            k: v
-            for k, v in dataclasses.asdict(self).items()
-            if k not in ("device", "study")
-        }
-
-    @staticmethod
-    def parse(words) -> list[Experiment]:
-        """Experiments from words such as `schedule=baseline,hybrid seed=0,1,2`.
-
-        A comma makes a sweep: the experiments are all combinations.
-        """
-        fields = {f.name: type(f.default) for f in dataclasses.fields(Experiment)}
-        choices = {}
-        for word in words:
-            key, equals, text = word.partition("=")
-            if not equals or key not in fields:
-                raise ValueError(
-                    f"{word!r} is not a parameter; write name=value with one of {', '.join(fields)}"
-                )
-            if key in choices:
-                raise ValueError(
-                    f"{key} is given twice; give it once, with commas for a sweep"
-                )
-            try:
-                choices[key] = [fields[key](part) for part in text.split(",")]
-            except ValueError:
-                raise ValueError(
-                    f"{key} is {text!r}; it must be of type {fields[key].__name__}"
-                ) from None
-        keys = list(choices)
-        return [
-            Experiment(**dict(zip(keys, v, strict=True)))
-            for v in itertools.product(*choices.values())
-        ]
-
-
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Data:
     """Programs with their split and difficulty: the same for every arm of a study."""
 
+    key: str  # names all of this
     corpus: Corpus
     train: np.ndarray  # ids
     valid: np.ndarray
@@ -185,22 +48,21 @@ class Data:
     labels: np.ndarray  # (N,) 0 easy, 1 medium, 2 hard
 
 
-def cache_folder() -> Path:
-    """Where corpora and unfinished runs are kept.
-
-    $CURRICULUM_CACHE, else `runs` in the checkout, else (installed alone) in this folder.
-    """
-    checkout = NOTEBOOK.parent.parent if NOTEBOOK.exists() else Path()
-    return Path(os.environ.get("CURRICULUM_CACHE", checkout / "runs"))
-
-
-def prepare(e: Experiment, workers: int = 1, progress=None) -> Data:
-    """Generate (or load) the corpus, split it without twins, score and label it."""
-    spec = CorpusSpec(
-        size=SCALES[e.scale].programs,
-        variant=e.variant,
-        max_chars=SCALES[e.scale].block_size,
+def _corpus_spec(e: Experiment) -> CorpusSpec:
+    scale = SCALES[e.scale]
+    return CorpusSpec(
+        size=scale.programs, variant=e.variant, max_chars=scale.block_size
     )
+
+
+def _data_key(e: Experiment) -> str:
+    corpus = dataclasses.asdict(_corpus_spec(e))
+    return files.digest([corpus, e.spec["scorer"], e.code.get("scorer"), e.cut])
+
+
+def load_data(e: Experiment, workers: int = 1, progress=None) -> Data:
+    """Generate (or load) the corpus, split it without near-duplicates, score and label it."""
+    spec = _corpus_spec(e)
     folder = cache_folder() / f"corpus-{files.digest(dataclasses.asdict(spec))[:12]}"
     if (folder / "programs.parquet").exists():
         corpus = Corpus.load(folder, spec)
@@ -208,38 +70,56 @@ def prepare(e: Experiment, workers: int = 1, progress=None) -> Data:
         corpus = build(spec, workers=workers, progress=progress)
         corpus.save(folder)
     parts = split(corpus, by="renamed")
-    path = folder / f"{e.scorer}-{__version__}.npy"
+    name = e.code.get("scorer", "")[:12] or e.scorer
+    path = folder / f"{name}-{__version__}.npy"
     if path.exists():
         scores = np.load(path)
     else:
-        familiarity = None
-        if (
-            difficulty.SCORERS[e.scorer].needs == "corpus"
-        ):  # familiar is what train shows
-            familiarity = difficulty.Familiarity.fit(
-                [corpus.codes[i] for i in parts.train]
-            )
-        found = difficulty.score_many(
-            corpus.codes,
-            [e.scorer],
-            workers=workers,
-            familiarity=familiarity,
-            progress=progress,
-        )
-        scores, sink = found.table[e.scorer], io.BytesIO()
+        scores = _score(e, corpus, parts.train, workers, progress)
+        sink = io.BytesIO()
         np.save(sink, scores)
         files.write_bytes(path, sink.getvalue())
     labels = difficulty.label(scores, CUTS[e.cut])
-    return Data(corpus, parts.train, parts.valid, parts.test, scores, labels)
+    return Data(
+        _data_key(e), corpus, parts.train, parts.valid, parts.test, scores, labels
+    )
 
 
-def make_plan(e: Experiment, data: Data) -> plan.Plan:
-    """The order of this arm's training programs."""
-    replays = e.schedule in ("hybrid", "anti", "random-order")
-    schedule = schedules.get(e.schedule, **({"replay": e.replay} if replays else {}))
-    scale, ids = SCALES[e.scale], data.train
-    return plan.Plan(
-        schedule,
+def _score(e, corpus, train, workers, progress) -> np.ndarray:
+    if "scorer" in e.custom:
+        return custom.scores(e.custom["scorer"], corpus.codes)
+    familiarity = None
+    if difficulty.SCORERS[e.scorer].needs == "corpus":  # familiar is what train shows
+        familiarity = difficulty.Familiarity.fit([corpus.codes[i] for i in train])
+    found = difficulty.score_many(
+        corpus.codes,
+        [e.scorer],
+        workers=workers,
+        familiarity=familiarity,
+        progress=progress,
+    )
+    return found.table[e.scorer]
+
+
+def resolve(
+    e: Experiment, data: Data | None = None, workers: int = 1, progress=None
+) -> Arm:
+    """Everything that `e` stands for, ready to be trained.
+
+    Args:
+        data: of another arm with the same scale, variant, scorer and cut; None loads it.
+        workers, progress: for a corpus that has to be generated first.
+    Raises: ValueError: the plan is impossible, or `data` is another experiment's.
+    """
+    scale, data = SCALES[e.scale], data or load_data(e, workers, progress)
+    if data.key != _data_key(e):
+        raise ValueError(
+            f"data belongs to another scale, variant, scorer or cut than {e.name}; leave"
+            " it out"
+        )
+    ids = data.train
+    plan = Plan(
+        e.make_schedule(),
         ids,
         data.scores[ids],
         data.labels[ids],
@@ -247,88 +127,178 @@ def make_plan(e: Experiment, data: Data) -> plan.Plan:
         scale.steps,
         scale.batch,
     )
+    return Arm(e, scale, data, plan)
 
 
-def make_model(e: Experiment, data: Data) -> model.GPT:
-    """A fresh model; its first weights depend on the seed alone, not on the arm."""
-    scale = SCALES[e.scale]
-    shape = model.config(scale.size, data.corpus.tokenizer.size, scale.block_size)
-    device, _ = loop.choose_device(e.device)
-    return model.GPT(shape, seed=e.seed).to(device)
+@dataclass(eq=False)
+class Arm:
+    """One experiment, resolved. Model, batches and state are made when first asked for."""
 
+    experiment: Experiment
+    scale: Scale
+    data: Data
+    plan: Plan
+    _measured: tuple = (None, None)  # (step, results)
 
-def watch_set(e: Experiment, data: Data, each: int = 100) -> np.ndarray:
-    """Validation programs whose loss is followed: up to `each` of every label."""
-    chosen = [data.valid[data.labels[data.valid] == i][:each] for i in range(3)]
-    return np.concatenate(chosen)
+    def fresh_model(self) -> model.GPT:
+        """A model whose first weights depend on the seed alone, not on the arm."""
+        vocab_size = self.data.corpus.tokenizer.size
+        shape = model.config(self.scale.size, vocab_size, self.scale.block_size)
+        device, _ = loop.choose_device(self.experiment.device)
+        return model.GPT(shape, seed=self.experiment.seed).to(device)
 
+    @functools.cached_property
+    def model(self) -> model.GPT:
+        """The model of this arm; `train` changes it in place."""
+        return self.fresh_model()
 
-def make_rows(e: Experiment, data: Data, device) -> Programs | Windows:
-    """What turns program numbers into tensors; arms that learn together share it."""
-    if e.rows == "windows":
-        context = SCALES[e.scale].block_size
-        return Windows(data.corpus, data.train, context, e.seed, device=device)
-    return Programs(data.corpus, e.loss_on, device=device)
+    @functools.cached_property
+    def batches(self) -> Programs | Windows:
+        """What turns program numbers into tensors; arms that learn together share it."""
+        e, data, device = self.experiment, self.data, self.model.head.weight.device
+        if e.rows == "windows":
+            size = self.scale.block_size
+            return Windows(data.corpus, data.train, size, e.seed, device=device)
+        return Programs(data.corpus, e.loss_on, device=device)
 
+    @functools.cached_property
+    def folder(self) -> Path:
+        """Checkpoints and log of this run, in the cache; another plan has another folder,
+        and so has another version of the code, whose last digits may differ."""
+        e = self.experiment
+        key = [__version__, e.science, dataclasses.asdict(self.scale), self.plan.digest]
+        return cache_folder() / f"{e.scale}-{e.name}-{files.digest(key)[:8]}"
 
-def make_run(
-    e: Experiment, data: Data, order: plan.Plan, net, show=None, rows=None
-) -> loop.TrainState:
-    """A run that has not begun, with its log and its checkpoints in the cache folder."""
-    scale, device = SCALES[e.scale], net.head.weight.device
-    watched = watch_set(e, data)
-    watch = tasks.Watch(data.corpus, watched, data.labels[watched])
-    folder = run_folder(e, order)
-    log = loop.Log(folder / "log.jsonl", scale.log_every, watch, show)
-    spec = loop.TrainConfig(
-        lr=scale.lr,
-        lr_schedule=e.lr_schedule,
-        precision=loop.choose_precision(device)[0],
-        checkpoint_every=max(200, scale.steps // 40),
-    )
-    rows = rows or make_rows(e, data, device)
-    return loop.TrainState(net, order, rows, spec, folder, (log,))
-
-
-def learn(
-    e: Experiment, data: Data, order: plan.Plan, net, show=None
-) -> loop.TrainState:
-    """Train `net` in the planned order, with checkpoints in the cache folder.
-
-    Two processes that are given the same run do it once: the second waits for the first
-    (an hour at most), and finds a finished checkpoint.
-    """
-    run = make_run(e, data, order, net, show)
-    with locks.claim(run.folder / "claim", patience=3600):
-        return loop.train_together([run])[0]
-
-
-def training_rate(e: Experiment, data: Data, order: plan.Plan, steps: int = 6) -> float:
-    """Characters a second that this machine trains on, from a few steps thrown away."""
-    net = make_model(e, data)
-    rows = make_rows(e, data, net.head.weight.device)
-    loop.train(net, order, rows, stop_at=2)  # warm-up
-    run = loop.train(net, order, rows, stop_at=steps)
-    return run.tokens / run.seconds
-
-
-def run_folder(e: Experiment, order: plan.Plan) -> Path:
-    """Checkpoints and log of this run, in the cache; another plan has another folder,
-    and so has another version of the code, whose last digits may differ."""
-    scale = dataclasses.asdict(SCALES[e.scale])
-    key = files.digest([__version__, e.science, scale, order.digest])
-    return cache_folder() / f"{e.scale}-{e.name}-{key[:8]}"
-
-
-def measure(e: Experiment, data: Data, net) -> dict:
-    """Results on the test programs under both protocols, and a few answers to look at."""
-    ids = data.test[: SCALES[e.scale].test]
-    found = tasks.evaluations(net, data.corpus, ids, data.labels[ids], seed=e.seed)
-    answers = tasks.execution(net, data.corpus, ids[:12])
-    found["examples"] = [
-        {"code": data.corpus.codes[i], "truth": t, "predicted": p}
-        for i, t, p in zip(
-            answers.ids.tolist(), answers.truth, answers.predicted, strict=True
+    @functools.cached_property
+    def config(self) -> loop.TrainConfig:
+        """How it learns."""
+        e, scale = self.experiment, self.scale
+        return loop.TrainConfig(
+            lr=scale.lr,
+            lr_schedule=e.lr_schedule,
+            cycles=e.cycle_lengths,
+            precision=loop.choose_precision(self.model.head.weight.device)[0],
+            checkpoint_every=max(200, scale.steps // 40),
         )
-    ]
-    return found
+
+    @functools.cached_property
+    def state(self) -> loop.TrainState:
+        """The training run, which has not begun."""
+        return loop.TrainState(
+            self.model, self.plan, self.batches, self.config, self.folder, (self.log(),)
+        )
+
+    def log(self, show=None) -> loop.Log:
+        """The callback that logs validation losses; `show` is called with each line."""
+        watched = self.validation_ids()
+        watch = tasks.Watch(self.data.corpus, watched, self.data.labels[watched])
+        return loop.Log(self.folder / "log.jsonl", self.scale.log_every, watch, show)
+
+    def validation_ids(self, each: int = 100) -> np.ndarray:
+        """Programs whose loss is followed: up to `each` of every label."""
+        valid, labels = self.data.valid, self.data.labels
+        return np.concatenate([valid[labels[valid] == i][:each] for i in range(3)])
+
+    @property
+    def curve(self) -> list[dict]:
+        """The lines logged so far."""
+        return loop.read_log(self.folder / "log.jsonl")
+
+    def preflight(self, rate: float | None = None):
+        """What training will consume; `rate`: characters a second, for the minutes."""
+        flops = model.training_flops(self.model.config, 96)
+        return preflight(self.plan, self.data.corpus.lengths, flops, rate)
+
+    def rate(self, steps: int = 6) -> float:
+        """Characters a second that this machine trains on, from a few steps thrown away."""
+        fresh = self.fresh_model()
+        loop.train(fresh, self.plan, self.batches, stop_at=2)  # warm-up
+        run = loop.train(fresh, self.plan, self.batches, stop_at=steps)
+        return run.tokens / run.seconds
+
+    def train(self, show=None) -> loop.TrainState:
+        """Train the model in the planned order, with checkpoints in the cache folder.
+
+        Two processes that are given the same run do it once: the second waits for the
+        first (an hour at most), and finds a finished checkpoint.
+        """
+        self.state.callbacks = (self.log(show),)
+        with locks.lock(self.folder / "run.lock", patience=3600):
+            loop.train_together([self.state])
+        return self.state
+
+    def audit(self) -> audit.Audit:
+        """What was really delivered, laid beside the plan."""
+        return audit.audit(np.stack(self.state.delivered), self.plan)
+
+    def measure(self) -> dict:
+        """Results on the test programs under both protocols, and a few answers to look at.
+
+        Evaluated once for each state of the model.
+        """
+        if self._measured[0] != self.state.step:
+            self._measured = self.state.step, self._evaluate()
+        return self._measured[1]
+
+    def _evaluate(self) -> dict:
+        data, corpus = self.data, self.data.corpus
+        ids = data.test[: self.scale.test]
+        found = tasks.evaluations(
+            self.model, corpus, ids, data.labels[ids], seed=self.experiment.seed
+        )
+        answers = tasks.execution(self.model, corpus, ids[:12])
+        found["examples"] = [
+            {"code": corpus.codes[i], "truth": t, "predicted": p}
+            for i, t, p in zip(
+                answers.ids.tolist(), answers.truth, answers.predicted, strict=True
+            )
+        ]
+        return found
+
+    def record(self, results: dict) -> dict:
+        """Everything a reader needs to trust the results, as plain JSON values."""
+        e, data, state = self.experiment, self.data, self.state
+        device, reason = loop.choose_device(e.device)
+        return {
+            "name": e.name,
+            "spec": e.spec,
+            **({"code": e.code} if e.code else {}),
+            "scale": dataclasses.asdict(self.scale),
+            "corpus": {
+                "hash": data.corpus.hash,
+                "programs": len(data.corpus),
+                "dropped": data.corpus.dropped,
+                "train": len(data.train),
+                "test": int(min(len(data.test), self.scale.test)),
+                "labels": np.bincount(data.labels, minlength=3).tolist(),
+            },
+            "plan": {
+                "digest": self.plan.digest,
+                "starts": self.plan.starts,
+                "spec": self.plan.spec,
+                "preflight": dataclasses.asdict(self.preflight()),
+            },
+            "parameters": model.parameter_count(self.model.config),
+            "curve": self.curve,
+            "results": results,
+            "audit": dataclasses.asdict(self.audit()),
+            "cost": {
+                "tokens": state.tokens,
+                "seconds": round(state.seconds, 1),
+                "device": f"{device} ({reason})",
+            },
+            "provenance": files.provenance(),
+        }
+
+    def save(self, results: dict, root="results") -> Path:
+        """Write the record, and the weights where the scale keeps them."""
+        records.finished(self.experiment, root)  # refuses another experiment's file
+        path = records.record_path(self.experiment, root)
+        if self.scale.keep_weights:
+            about = {
+                "spec": self.experiment.spec,
+                "config": dataclasses.asdict(self.model.config),
+                "alphabet": self.data.corpus.tokenizer.alphabet,
+            }
+            loop.save_weights(path.with_suffix(".safetensors"), self.model, about)
+        return files.write_json(path, self.record(results))

@@ -24,23 +24,14 @@ import torch
 
 from .. import files
 from ..data import corpus
-from ..ordering import plan
 from ..training import loop, stacked
 from ..training.batches import Programs
 from . import locks
 from .bench import rate
 from .bench.training import Steps, products
-from .experiment import (
-    SCALES,
-    Experiment,
-    make_model,
-    make_plan,
-    make_rows,
-    make_run,
-    measure,
-    prepare,
-)
-from .records import finished, record_path, save
+from .experiment import resolve
+from .records import finished, record_path
+from .spec import SCALES, Experiment
 
 ARMS = ("baseline", "sequential", "incremental", "hybrid")
 MEMBERS = (1, 4, 16, 64)
@@ -142,26 +133,26 @@ def together(experiments, root, deadline: float | None = None, show=None) -> lis
     Returns: the paths of the records that are there now.
     """
     todo = [e for e in experiments if not finished(e, root)]
-    datas, rows, jobs = {}, {}, []
+    datas, batches, jobs = {}, {}, []
     for e in todo:
         key = (e.variant, e.scale, e.scorer, e.cut)
-        if key not in datas:
-            datas[key] = prepare(e)
-        data, net = datas[key], make_model(e, datas[key])
+        arm = resolve(e, datas.get(key))
+        datas[key] = arm.data
         kind = (e.variant, e.scale, e.rows, e.loss_on)
         kind += (e.seed,) if e.rows == "windows" else ()
-        if kind not in rows:
-            rows[kind] = make_rows(e, data, net.head.weight.device)
-        order = make_plan(e, data)
+        if kind in batches:
+            arm.batches = batches[kind]
+        batches[kind] = arm.batches
         tell = show and functools.partial(show, e.name)
-        jobs.append((e, data, order, make_run(e, data, order, net, tell, rows[kind])))
+        arm.state.callbacks = (arm.log(tell),)
+        jobs.append(arm)
     with contextlib.ExitStack() as held:
-        for *_, run in jobs:  # nobody else trains them meanwhile
-            held.enter_context(locks.claim(run.folder / "claim"))
-        loop.train_together([run for *_, run in jobs], deadline=deadline)
-    for e, data, order, run in jobs:
-        if run.done:
-            save(e, data, order, run, measure(e, data, run.model), root)
+        for arm in jobs:  # nobody else trains them meanwhile
+            held.enter_context(locks.lock(arm.folder / "run.lock"))
+        loop.train_together([arm.state for arm in jobs], deadline=deadline)
+    for arm in jobs:
+        if arm.state.done:
+            arm.save(arm.measure(), root)
     return [p for e in experiments if (p := record_path(e, root)).exists()]
 
 
@@ -176,7 +167,7 @@ def full(
     show=print,
 ) -> list[Path]:
     """Measure, plan, train, evaluate, within `minutes`. Returns the records' paths."""
-    if minutes <= 0:
+    if not 0 < minutes < float("inf"):
         raise ValueError(f"minutes is {minutes}; it must be more than 0")
     begin = time.monotonic()
     deadline = begin + 60 * minutes
@@ -209,8 +200,7 @@ def full(
     }  # a later row replaces an earlier one: recorded work, where there is a GPU
 
     # The corpus is generated once for all, by all cores.
-    data = prepare(todo[0], workers=os.cpu_count() or 1)
-    flight = plan.preflight(make_plan(todo[0], data), data.corpus.lengths)
+    flight = resolve(todo[0], workers=os.cpu_count() or 1).preflight()
     left = (deadline - time.monotonic()) * (1 - SPARE)
     groups, needed = fit(todo, rates, flight.tokens, left)
     chosen_runs = sum(map(len, groups))

@@ -1,99 +1,91 @@
-"""Claims: who works on what, so that no run is trained by two processes at a time.
+"""File locks: who works on what, so that no run is trained by two processes at a time.
 
-- A claim is a lock of the operating system (`flock`) on a small file. It falls when its
-  process ends, however it ends: a killed run blocks nobody, and the run of a laptop that
-  was closed for a night is still its own in the morning. No clock, nothing to expire.
-- The file says who holds it: machine, process, since when. It is deleted at the end.
+- A lock belongs to its process and falls when that ends, however it ends: a killed run
+  blocks nobody. No clock, nothing to expire. The library `filelock` does it, on Windows
+  too.
+- Beside the lock lies a small file that says who holds it: machine, process, since when.
 - It holds between processes of one machine, and between machines where the shared folder
   carries locks (NFS from version 4, the usual cluster file systems).
-- Windows has no `flock`: there, run one driver at a time.
+- The lock file itself stays, empty: deleting it would let two processes lock two files.
 
-Chapter 12 kills a run and sees its claim fall.
+Chapter 12 kills a run and sees its lock fall.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import socket
 import time
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+import filelock
 
 
 class Busy(RuntimeError):
-    """Another process holds the claim."""
+    """Another process holds the lock."""
 
 
 @contextlib.contextmanager
-def claim(path, patience: float = 0.0):
-    """Hold the claim `path` while the block runs.
+def lock(path, patience: float = 0.0):
+    """Hold the lock `path` while the block runs.
 
     Args: patience: seconds to wait for the present holder.
     Raises: Busy: somebody holds it still. ValueError: the folder cannot carry locks.
     """
-    path, deadline = Path(path), time.monotonic() + patience
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    while (file := _lock(path)) is None:
-        if time.monotonic() >= deadline:
-            raise Busy(f"{path.name} is held by {_who(path)}")
-        time.sleep(0.1)
-    with file:
-        file.truncate(0)
-        json.dump(
-            {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()},
-            file,
-        )
-        file.flush()
-        try:
-            yield
-        finally:  # deleted before it is unlocked: nobody can lock the old file for long
-            path.unlink(missing_ok=True)
+    held = _acquire(path, patience)
+    if held is None:
+        raise Busy(f"{path.name} is held by {_who(path)}")
+    try:
+        mine = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
+        _note(path).write_text(json.dumps(mine))
+        yield
+    finally:
+        _note(path).unlink(missing_ok=True)
+        held.release()
 
 
 def holder(path) -> dict | None:
-    """Who holds the claim ({"host", "pid", "since"}), or None if it is free."""
+    """Who holds the lock ({"host", "pid", "since"}), or None if it is free."""
     path = Path(path)
     if not path.exists():
         return None
-    if (file := _lock(path)) is not None:
-        file.close()  # left behind by a process that was killed
+    if (held := _acquire(path, 0)) is not None:
+        held.release()
         return None
     return _read(path)
 
 
-def _lock(path: Path):
-    """The open, locked file, or None when another process has it."""
-    file = open(path, "a+")
+def abandoned(path) -> bool:
+    """True when a holder was killed and nobody has taken the lock since."""
+    return _note(Path(path)).exists() and holder(path) is None
+
+
+def _acquire(path: Path, patience: float):
+    """The held lock, or None when another process has it."""
+    found = filelock.FileLock(path)
     try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The holder before us may have deleted the very file that we have just locked.
-        if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-            return file
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    except OSError as error:
-        file.close()
-        if error.errno in (errno.ENOLCK, errno.ENOTSUP):
-            raise ValueError(
-                f"{path.parent} cannot carry locks ({error.strerror}); choose a folder"
-                " that can, such as one on a local disk or on NFS from version 4"
-            ) from None
-        raise
-    file.close()
-    return None
+        found.acquire(timeout=patience, poll_interval=0.1)
+    except filelock.Timeout:
+        return None
+    except (OSError, NotImplementedError) as error:
+        raise ValueError(
+            f"{path.parent} cannot carry locks ({error}); choose a folder that can, such"
+            " as one on a local disk or on NFS from version 4"
+        ) from None
+    return found
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.holder")
 
 
 def _read(path: Path) -> dict:
     try:
-        return json.loads(path.read_text())
+        return json.loads(_note(path).read_text())
     except (OSError, ValueError):  # deleted or being written at this moment
         return {}
 

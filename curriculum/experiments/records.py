@@ -1,9 +1,10 @@
 """Records: what a finished experiment leaves behind, and how chapters read it.
 
 - One JSON file per run: spec, plan digest, curves, results under both protocols, the
-  audit, the cost, and the provenance without which a number is hearsay.
+  audit, the cost, and the provenance without which a number is hearsay. `Arm.record`
+  makes it.
 - A record is never overwritten by another experiment of the same name.
-- `records`, `share`, `by_schedule` turn a study's files into the arrays behind a figure;
+- `records`, `accuracy`, `by_schedule` turn a study's files into the arrays behind a figure;
   `source_line` is the sentence under it.
 
 Chapter 12 opens one; chapters 6 to 10 rest on them.
@@ -16,49 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import files, model
-from ..ordering import audit, plan, schedules
-from ..training import loop
-from .experiment import SCALES, Data, Experiment, run_folder
-
-
-def record(
-    e: Experiment, data: Data, order: plan.Plan, run: loop.TrainState, results: dict
-) -> dict:
-    """Everything a reader needs to trust the results, as plain JSON values."""
-    flight = plan.preflight(
-        order, data.corpus.lengths, model.training_flops(run.model.config, 96)
-    )
-    device, reason = loop.choose_device(e.device)
-    return {
-        "name": e.name,
-        "spec": dataclasses.asdict(e),
-        "scale": dataclasses.asdict(SCALES[e.scale]),
-        "corpus": {
-            "hash": data.corpus.hash,
-            "programs": len(data.corpus),
-            "dropped": data.corpus.dropped,
-            "train": len(data.train),
-            "test": int(min(len(data.test), SCALES[e.scale].test)),
-            "labels": np.bincount(data.labels, minlength=3).tolist(),
-        },
-        "plan": {
-            "digest": order.digest,
-            "starts": order.starts,
-            "spec": order.spec,
-            "preflight": dataclasses.asdict(flight),
-        },
-        "parameters": model.parameter_count(run.model.config),
-        "curve": loop.read_log(run_folder(e, order) / "log.jsonl"),
-        "results": results,
-        "audit": dataclasses.asdict(audit.audit(np.stack(run.delivered), order)),
-        "cost": {
-            "tokens": run.tokens,
-            "seconds": round(run.seconds, 1),
-            "device": f"{device} ({reason})",
-        },
-        "provenance": files.provenance(),
-    }
+from .. import files
+from ..ordering import schedules
+from .spec import Experiment
 
 
 def record_path(e: Experiment, results="results") -> Path:
@@ -67,32 +28,38 @@ def record_path(e: Experiment, results="results") -> Path:
 
 
 def finished(e: Experiment, results="results") -> bool:
-    """True when the record exists; another spec under the same name is an error."""
+    """True when the whole record exists; another spec under the same name is an error."""
     path = record_path(e, results)
     if not path.exists():
         return False
-    kept = Experiment(**read_record(path)["spec"])
-    if kept.science != e.science:
-        differ = {
-            k: (v, e.science[k]) for k, v in kept.science.items() if v != e.science[k]
-        }
+    record = read_record(path)
+    kept, asked = science(record), e.science
+    differ = {
+        k: (kept.get(k), asked.get(k))
+        for k in kept | asked
+        if kept.get(k) != asked.get(k)
+    }
+    if differ:
         raise ValueError(
             f"{path} holds another experiment: {differ} (kept, asked); choose another study"
         )
-    return True
+    return complete(record)
 
 
-def save(e: Experiment, data, order, run, results, root="results") -> Path:
-    """Write the record, and the weights where the scale keeps them."""
-    path = record_path(e, root)
-    if SCALES[e.scale].keep_weights:
-        about = {
-            "spec": dataclasses.asdict(e),
-            "config": dataclasses.asdict(run.model.config),
-            "alphabet": data.corpus.tokenizer.alphabet,
-        }
-        loop.save_weights(path.with_suffix(".safetensors"), run.model, about)
-    return files.write_json(path, record(e, data, order, run, results))
+def complete(record: dict) -> bool:
+    """True when spec, scale and results are there; else the run has to be done again."""
+    return all(
+        isinstance(record.get(k), dict) and record[k]
+        for k in ("spec", "scale", "results")
+    )
+
+
+def science(record: dict) -> dict:
+    """What decided the results of a record, as `Experiment.science`."""
+    defaults = {f.name: f.default for f in dataclasses.fields(Experiment)}
+    kept = defaults | {"options": {}} | record["spec"]
+    kept = {k: v for k, v in kept.items() if k not in ("device", "study")}
+    return kept | {"code": record.get("code", {})}
 
 
 # --- reading records back ---
@@ -122,12 +89,23 @@ def modern(value):
     found = {RENAMED.get(key, key): modern(item) for key, item in value.items()}
     if found.get("lr_schedule") in LR_SCHEDULES:
         found["lr_schedule"] = LR_SCHEDULES[found["lr_schedule"]]
+    if "replay" in found and "schedule" in found:  # once a field, now an option
+        replay = found.pop("replay")
+        function = schedules.NAMED.get(found["schedule"], schedules.baseline)
+        takes = schedules.parameters(function).get("replay", replay)
+        found["options"] = {} if replay == takes else {"replay": replay}
     return found
 
 
 def read_record(path) -> dict:
     """The record in `path`; a missing or damaged file is an error that names it."""
-    return modern(files.read_json(path))
+    found = modern(files.read_json(path))
+    spec = found.get("spec") if isinstance(found, dict) else None
+    if not isinstance(spec, dict) or not isinstance(spec.get("schedule"), str):
+        raise ValueError(
+            f"{path} is no record: it has no spec; delete it and run again"
+        )
+    return found
 
 
 def records(study: str, root="results") -> list[dict]:
@@ -136,16 +114,23 @@ def records(study: str, root="results") -> list[dict]:
     found = [read_record(p) for p in sorted(folder.glob("*.json"))]
     if not found:
         raise ValueError(f"{folder} holds no records; run the study first (chapter 12)")
-    order = list(schedules.NAMED)
+    for r in found:
+        if not complete(r):
+            raise ValueError(
+                f"{folder}: the record of {r['spec']['schedule']}, seed"
+                f" {r['spec'].get('seed')} has no results; run the study again"
+            )
+    rank = {name: i for i, name in enumerate(schedules.NAMED)}  # yours come last
     return sorted(
-        found, key=lambda r: (order.index(r["spec"]["schedule"]), r["spec"]["seed"])
+        found,
+        key=lambda r: (rank.get(r["spec"]["schedule"], len(rank)), r["spec"]["seed"]),
     )
 
 
-def share(
+def accuracy(
     record: dict, task="execution", label=None, construct=None, protocol="exact"
 ) -> float:
-    """One figure of a record: a task's share, overall, of a label or of a grammar level."""
+    """One figure of a record: a task's accuracy, overall, of a label or a grammar level."""
     group = record["results"][protocol][task]
     if label is not None:
         group = group["by_label"][label]

@@ -1,7 +1,7 @@
 """Running experiments: one here and now, or a whole sweep on an engine.
 
 - `run` does all the steps of one experiment in this process.
-- `work` is the unit of a sweep, the same on every engine: take the claim, skip what is
+- `work` is the unit of a sweep, the same on every engine: take the lock, skip what is
   done, run, in this process or as a notebook through papermill.
 - `sweep` hands work to an engine: `Local` starts processes of this machine,
   `cluster.Ray` uses the machines of a Ray cluster. Only *where* work runs differs.
@@ -17,59 +17,68 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 from .. import files
 from . import locks
-from .experiment import (
-    NOTEBOOK,
-    SCALES,
-    Experiment,
-    cache_folder,
-    learn,
-    make_model,
-    make_plan,
-    measure,
-    prepare,
-)
-from .records import finished, record_path, save
+from .experiment import load_data, resolve
+from .records import finished, record_path
+from .spec import NOTEBOOK, RESULTS, SCALES, Experiment, cache_folder
 
 BUSY = (
     75  # exit code: another process works on this run ("try again later" in sysexits.h)
 )
-RESULTS = NOTEBOOK.parent / "results"
 
 
 def run(e: Experiment, root="results", show=None) -> dict:
     """The whole experiment without the notebook; returns the record."""
-    data = prepare(e)
-    order, net = make_plan(e, data), make_model(e, data)
-    done = learn(e, data, order, net, show)
-    return files.read_json(save(e, data, order, done, measure(e, data, net), root))
+    finished(e, root)  # before any work: the name may belong to another experiment
+    arm = resolve(e)
+    arm.train(show)
+    return files.read_json(arm.save(arm.measure(), root))
 
 
-def record_claim(e: Experiment, results) -> Path:
-    """The claim that a driver holds while it has the run in hand, beside the record."""
+def record_lock(e: Experiment, results) -> Path:
+    """The lock that a driver holds while it has the run in hand, beside the record."""
     path = record_path(e, results)
-    return path.with_name(f".{path.stem}.claim")
+    return path.with_name(f".{path.stem}.lock")
 
 
-def checkpoint_claim(e: Experiment) -> Path:
-    """The claim that the working process holds, in the cache.
+def run_lock(e: Experiment) -> Path:
+    """The lock that the working process holds, in the cache.
 
     Runs of two studies, or of two results folders, can have one checkpoint.
     """
     science = files.digest([e.science, dataclasses.asdict(SCALES[e.scale])])
-    return cache_folder() / "claims" / f"{e.scale}-{e.name}-{science[:8]}"
+    return cache_folder() / "locks" / f"{e.scale}-{e.name}-{science[:8]}.lock"
+
+
+@contextlib.contextmanager
+def ends_on_sigterm():
+    """While the block runs, SIGTERM ends it like Ctrl-C, so that it can clean up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def work(e: Experiment, results, notebook: str = "", show=None) -> Path:
-    """One experiment under its claim, from start to record; done before: nothing.
+    """One experiment under its lock, from start to record; done before: nothing.
 
     Args:
         notebook: the notebook to run through papermill; "" runs without one.
@@ -77,9 +86,9 @@ def work(e: Experiment, results, notebook: str = "", show=None) -> Path:
     Returns: the path of the record.
     Raises: locks.Busy: another process is at it. RuntimeError: the notebook failed.
     """
-    path = checkpoint_claim(e)
-    killed = path.exists() and locks.holder(path) is None  # who had it before us
-    with locks.claim(path, patience=1):
+    path = run_lock(e)
+    killed = locks.abandoned(path)  # who had it before us
+    with locks.lock(path, patience=1):
         if not finished(e, results):
             if notebook:
                 if killed:  # its kernel notices within seconds that it is alone
@@ -103,14 +112,15 @@ def run_notebook(e: Experiment, results, notebook, retries: int = 3) -> Path:
     values = {**dataclasses.asdict(e), "results": str(Path(results).resolve())}
     for left in reversed(range(retries + 1)):
         try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(out),
-                values,
-                cwd=str(Path(notebook).parent),
-                progress_bar=False,
-                execution_timeout=None,
-            )
+            with ends_on_sigterm():  # papermill then ends the kernel
+                papermill.execute_notebook(
+                    str(notebook),
+                    str(out),
+                    values,
+                    cwd=str(Path(notebook).parent),
+                    progress_bar=False,
+                    execution_timeout=None,
+                )
             return out
         except papermill.PapermillExecutionError as error:
             raise RuntimeError(
@@ -169,8 +179,7 @@ class Local:
             self._environment["OMP_NUM_THREADS"] = "1"
 
     def start(self, e: Experiment, results, notebook: str):
-        words = [f"{k}={v}" for k, v in dataclasses.asdict(e).items()]
-        words += ["--results", str(results)] + ["--notebook"] * bool(notebook)
+        words = [*e.words, "--results", str(results)] + ["--notebook"] * bool(notebook)
         errors = tempfile.TemporaryFile("w+")
         task = subprocess.Popen(
             [sys.executable, "-m", "curriculum", "train", *words],
@@ -197,7 +206,11 @@ class Local:
         for task in self._alive:
             task.terminate()
         for task, errors in self._alive.items():
-            task.wait()
+            try:
+                task.wait(timeout=20)  # a notebook's kernel is ended first
+            except subprocess.TimeoutExpired:
+                task.kill()
+                task.wait()
             errors.close()
         self._alive.clear()
 
@@ -226,7 +239,7 @@ def sweep(
         RuntimeError: at the end, naming the experiments that failed, and why.
     """
     experiments = list(dict.fromkeys(experiments))
-    with contextlib.closing(engine or Local()) as engine:
+    with ends_on_sigterm(), contextlib.closing(engine or Local()) as engine:
         source = check_notebook() if notebook else ""
         state = _Sweep(Path(results).resolve(), engine, source, show, retries, poll)
         state.run(experiments)
@@ -242,7 +255,7 @@ class _Sweep:
         self.results, self.engine, self.source = results, engine, source
         self.show, self.retries, self.poll = show, retries, poll
         self.queue, self.later, self.deaths = [], {}, Counter()
-        self.running = {}  # {handle: (experiment, its claim, when it was started)}
+        self.running = {}  # {handle: (experiment, its lock, when it was started)}
         self.took, self.failed = [], []  # seconds of the finished, causes of failures
 
     def run(self, experiments):
@@ -254,7 +267,7 @@ class _Sweep:
         self.total = len(self.queue)
         # Once, here: else every worker would find no corpus and generate its own.
         for e in {(e.scale, e.variant, e.scorer): e for e in self.queue}.values():
-            prepare(e)
+            load_data(e)
         with contextlib.ExitStack() as stack:
             stack.callback(self.release)
             while self.queue or self.running:
@@ -270,25 +283,25 @@ class _Sweep:
 
     def begin(self, e):
         """Start the run, unless another process has it in hand; then look again later."""
-        with contextlib.ExitStack() as claim:
+        with contextlib.ExitStack() as held:
             try:
-                claim.enter_context(locks.claim(record_claim(e, self.results)))
+                held.enter_context(locks.lock(record_lock(e, self.results)))
                 if finished(e, self.results):
                     return self.tell(e, "finished by another driver")
-                if locks.holder(checkpoint_claim(e)) is not None:
+                if locks.holder(run_lock(e)) is not None:
                     raise locks.Busy
             except locks.Busy:
                 if e not in self.later:
                     self.show(f"{e.study}/{e.name}: another process is at it")
                 return self.postpone(e)
             handle = self.engine.start(e, self.results, self.source)
-            self.running[handle] = e, claim.pop_all(), time.monotonic()
+            self.running[handle] = e, held.pop_all(), time.monotonic()
             self.show(f"{e.study}/{e.name}: started")
 
     def end(self, handle, how):
         """Note how a task ended; how: DONE, HELD, DIED or the cause of a failure."""
-        e, claim, start = self.running.pop(handle)
-        claim.close()
+        e, held, start = self.running.pop(handle)
+        held.close()
         if how == DONE and not finished(e, self.results):
             how = (
                 f"its record is not in {self.results} as seen from here; all machines"
@@ -314,10 +327,10 @@ class _Sweep:
         self.queue.append(e)
 
     def release(self):
-        """Stop what still runs, and only then give up its claims."""
+        """Stop what still runs, and only then give up its locks."""
         self.engine.close()
-        for _, claim, _ in self.running.values():
-            claim.close()
+        for _, held, _ in self.running.values():
+            held.close()
 
     def tell(self, e, what):
         self.show(f"{e.study}/{e.name}: {what}")

@@ -7,6 +7,7 @@
 - A stage's pool is walked through in shuffled order, once per epoch. A pacing schedule
   draws with replacement from the share that is open, so that any step can be computed
   alone (Wu et al., 2021, walk through the open share and then look again).
+- With `shuffle_steps` the finished plan is shuffled over all its S·B places at the end.
 
 Chapters 6 to 9 draw each plan; `audit` compares it with what a run delivered.
 """
@@ -94,17 +95,19 @@ class Plan:
     def _pool(self, stage) -> np.ndarray:
         """Positions (into ids) a stage draws from."""
         parts = []
-        for take in stage.selections:
-            members = self.ranked[self.labels[self.ranked] == LABELS.index(take.label)]
+        for selection in stage.selections:
+            members = self.ranked[
+                self.labels[self.ranked] == LABELS.index(selection.label)
+            ]
             if not len(members):
                 raise ValueError(
-                    f"no program is {take.label!r}, but {self.schedule.name!r} draws it;"
+                    f"no program is {selection.label!r}, but {self.schedule.name!r} draws it;"
                     f" labels hold {self.label_counts()}. Cut at other scores or by tertiles"
                 )
-            k = max(1, round(take.share * len(members)))
-            if take.end == "random":
+            k = max(1, round(selection.share * len(members)))
+            if selection.end == "random":
                 members = members[hash_order(len(members), "carry", self.seed)]
-            parts.append(members[:k] if take.end == "easiest" else members[-k:])
+            parts.append(members[:k] if selection.end == "easiest" else members[-k:])
         return np.sort(np.concatenate(parts))
 
     def label_counts(self) -> dict:
@@ -121,6 +124,9 @@ class Plan:
             raise ValueError(
                 f"step is {step}; this plan has steps 0 to {self.steps - 1}"
             )
+        return self.table[step] if self.schedule.shuffle_steps else self._at(step)
+
+    def _at(self, step: int) -> np.ndarray:
         slots = np.arange(self.batch)
         if self.schedule.pacing:
             n_open = max(
@@ -152,8 +158,16 @@ class Plan:
     @functools.cached_property
     def table(self) -> np.ndarray:
         """The whole plan: (S, B) program ids. Row by row the same as `at`, but quicker."""
+        table = self._ordered()
+        if self.schedule.shuffle_steps:
+            places = hash_order(table.size, "shuffle steps", self.seed)  # (S·B,)
+            table = table.ravel()[places].reshape(table.shape)
+        return table
+
+    def _ordered(self) -> np.ndarray:
+        """(S, B) ids, before `shuffle_steps`."""
         if self.schedule.pacing:
-            return np.stack([self.at(step) for step in range(self.steps)])
+            return np.stack([self._at(step) for step in range(self.steps)])
         rows = np.empty(self.steps * self.batch, np.int64)
         for stage, pool in enumerate(self.pools):
             first, last = self.starts[stage] * self.batch, self.starts[stage + 1]
@@ -264,6 +278,8 @@ def preflight(
         ever |= seen
         found = np.bincount(label_of[seen], minlength=len(LABELS))
         pool = len(plan.pools[len(stages)]) if plan.pools else len(plan.ids)
+        if plan.schedule.shuffle_steps:  # any program of the run, at any step
+            pool = len(np.unique(plan.table))
         stages.append(
             {
                 "steps": last - first,

@@ -1,13 +1,15 @@
 """Schedules: what a curriculum *is*, written down as a small frozen value.
 
-- A `Schedule` is a list of stages; a `Stage` selections shares of difficulty labels and lasts
+- A `Schedule` is a list of stages; a `Stage` selects shares of difficulty labels and lasts
   a share of the run. Nothing here knows a program or a step: that is `plan`'s work.
 - The four of the paper: `baseline`, `sequential`, `incremental`, `hybrid`, with the
   stage lengths of its released training scripts (out of 120 thousand steps).
-- Three controls. `anti` and `random-order` are the hybrid with one thing changed, the
-  ranking it is given: turned round, or drawn by lot. `hard-only` trains on hard alone.
-- Continuous versions let the share of the data that may be drawn grow by one of six
-  pacing functions instead of in stages.
+- Four controls. `anti`, `random-order` and `multiset` are the hybrid with one thing
+  changed: the ranking turned round or drawn by lot, or the programs shuffled over the
+  whole run. `hard-only` trains on hard alone.
+- `warmup` starts with easy programs and then shuffles everything. Continuous versions
+  let the share of the data that may be drawn grow by one of six pacing functions.
+- A schedule is a function marked with `@schedule`; its arguments are its parameters.
 
 Papers: Naïr et al. (2024); Hacohen & Weinshall (2019) and Wu et al. (2021) for pacing
 and controls; Platanios et al. (2019) for root-p. Chapters 6 to 9 draw each one.
@@ -16,27 +18,34 @@ and controls; Platanios et al. (2019) for root-p. Chapters 6 to 9 draw each one.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, Literal, get_args
 
+from ..checks import Range, check, checked, one_of
 from ..difficulty import LABELS
 
-ENDS = ("hardest", "easiest", "random")
-RANKINGS = ("score", "reversed", "permuted")
+Label = Literal["easy", "medium", "hard"]  # difficulty.LABELS
+End = Literal["hardest", "easiest", "random"]
+Ranking = Literal["score", "reversed", "permuted"]
+Pacing = Literal["linear", "root", "geometric", "exponential", "logarithmic", "step"]
+ENDS, RANKINGS = get_args(End), get_args(Ranking)
+Share = Annotated[float, Range(0.001, 1)]
 
 
 @dataclass(frozen=True)
 class LevelSelection:
     """A part of one difficulty label: `share` of its programs, from one `end`."""
 
-    label: str
-    share: float = 1.0
-    end: str = "hardest"  # which programs, when share < 1
+    label: Label
+    share: Share = 1.0
+    end: End = "hardest"  # which programs, when share < 1
 
     def __post_init__(self):
-        _one_of("label", self.label, LABELS)
-        _one_of("end", self.end, ENDS)
-        _between("share", self.share, 0, 1, open_low=True)
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -44,19 +53,20 @@ class Stage:
     """The pool that batches are drawn from, for `length` parts of the run."""
 
     selections: tuple[LevelSelection, ...]
-    length: float = 1.0  # relative: lengths 1, 1, 2 are a quarter, a quarter, a half
+    # Relative: lengths 1, 1, 2 are a quarter, a quarter, a half.
+    length: Annotated[float, Range(0.001, 1e9)] = 1.0
 
     def __post_init__(self):
+        check(self)
         if not self.selections:
             raise ValueError(
                 "selections is empty; a stage needs at least one label to draw"
             )
-        labels = [take.label for take in self.selections]
+        labels = [selection.label for selection in self.selections]
         if len(set(labels)) < len(labels):
             raise ValueError(
                 f"selections names a label twice: {labels}; give each one once"
             )
-        _between("length", self.length, 0, math.inf, open_low=True)
 
 
 @dataclass(frozen=True)
@@ -69,24 +79,20 @@ class Schedule:
 
     name: str
     stages: tuple[Stage, ...] = ()
-    ranking: str = "score"  # the difficulty as scored, reversed, or dealt out by lot
-    pacing: str | None = None  # a key of PACING instead of stages
-    start: float = 0.1  # share of the data that is open at step 0 (pacing only)
-    full_at: float = 0.8  # share of the run after which all of it is open
-    power: float = 2.0  # p of root-p, number of jumps of `step`
+    ranking: Ranking = "score"  # the difficulty as scored, reversed, or dealt by lot
+    pacing: Pacing | None = None  # a key of PACING instead of stages
+    start: Share = 0.1  # share of the data that is open at step 0 (pacing only)
+    full_at: Share = 0.8  # share of the run after which all of it is open
+    power: Annotated[float, Range(0.05, 50)] = 2.0  # p of root-p, jumps of `step`
+    shuffle_steps: bool = False  # all programs of the run in one random order
 
     def __post_init__(self):
-        _one_of("ranking", self.ranking, RANKINGS)
+        check(self)
         if (self.pacing is None) == (not self.stages):
             raise ValueError(
                 f"schedule {self.name!r} must have either stages or pacing, not"
                 f" {'neither' if self.pacing is None else 'both'}"
             )
-        if self.pacing is not None:
-            _one_of("pacing", self.pacing, tuple(PACING))
-            _between("start", self.start, 0, 1, open_low=True)
-            _between("full_at", self.full_at, 0, 1, open_low=True)
-            _between("power", self.power, 0, math.inf, open_low=True)
 
     def boundaries(self, steps: int) -> list[int]:
         """First step of each stage, and `steps` at the end: [0, …, steps]."""
@@ -112,20 +118,9 @@ class Schedule:
     @staticmethod
     def from_dict(value: dict) -> Schedule:
         """The schedule that `to_dict` wrote; unknown fields are errors that name them."""
-        return _build(
-            Schedule,
-            value,
-            stages=lambda stages: tuple(
-                _build(
-                    Stage,
-                    stage,
-                    selections=lambda selections: tuple(
-                        _build(LevelSelection, take) for take in selections
-                    ),
-                )
-                for stage in stages
-            ),
-        )
+        selections = functools.partial(_each, LevelSelection)
+        stages = functools.partial(_each, Stage, selections=selections)
+        return _build(Schedule, value, stages=stages)
 
 
 # --- pacing functions: (u, start, power) -> open share, u = progress to full, in [0, 1] ---
@@ -169,17 +164,28 @@ PACING = {
 
 # --- the schedules of the paper, and the controls ---
 
+NAMED: dict[str, Callable[..., Schedule]] = {}
 
+
+def schedule(function):
+    """Offer `function` under its name; its arguments, with defaults, are the parameters."""
+    NAMED[function.__name__.replace("_", "-")] = function
+    return function
+
+
+@schedule
 def baseline() -> Schedule:
     """All levels, shuffled: what everybody does when nobody thinks about order."""
     return Schedule("baseline", (Stage(_all(LABELS)),))
 
 
+@schedule
 def sequential() -> Schedule:
     """Easy, then medium, then hard; each level is left behind (40/40/40 k steps)."""
     return Schedule("sequential", tuple(Stage(_all([label]), 40) for label in LABELS))
 
 
+@schedule
 def incremental() -> Schedule:
     """Easy, then easy + medium, then everything (25/30/65 k steps)."""
     lengths = (25, 30, 65)
@@ -189,9 +195,8 @@ def incremental() -> Schedule:
     )
 
 
-def hybrid(
-    replay: float = 0.5, end: str = "hardest", name: str = "hybrid", **fields
-) -> Schedule:
+@schedule
+def hybrid(replay: float = 0.5, end: End = "hardest") -> Schedule:
     """Each level in full, plus a `replay` share of every earlier one (20/30/70 k steps).
 
     The paper's replayed share is not published; its hardest part is replayed according
@@ -202,85 +207,130 @@ def hybrid(
     for i, label in enumerate(LABELS):
         earlier = tuple(LevelSelection(old, replay, end) for old in LABELS[:i])
         stages.append(Stage(earlier + (LevelSelection(label),), lengths[i]))
-    return Schedule(name, tuple(stages), **fields)
+    return Schedule("hybrid", tuple(stages))
 
 
-def anti(**fields) -> Schedule:
+@schedule
+def anti(replay: float = 0.5, end: End = "hardest") -> Schedule:
     """The hybrid with the ranking turned round: hard first."""
-    return hybrid(name="anti", ranking="reversed", **fields)
+    return dataclasses.replace(hybrid(replay, end), name="anti", ranking="reversed")
 
 
-def random_order(**fields) -> Schedule:
+@schedule
+def random_order(replay: float = 0.5, end: End = "hardest") -> Schedule:
     """The hybrid's pacing with difficulty dealt out by lot: same sizes, no meaning."""
-    return hybrid(name="random-order", ranking="permuted", **fields)
+    return dataclasses.replace(
+        hybrid(replay, end), name="random-order", ranking="permuted"
+    )
 
 
+@schedule
 def hard_only() -> Schedule:
     """The hard level alone, for the whole run."""
     return Schedule("hard-only", (Stage(_all(["hard"])),))
 
 
-def paced(pacing: str = "linear", **fields) -> Schedule:
+@schedule
+def multiset(replay: float = 0.5, end: End = "hardest") -> Schedule:
+    """What the hybrid of the same seed delivers, in one random order over the whole run.
+
+    Every program comes as often as in the hybrid; only the order differs. It separates
+    the hybrid's order from its choice of programs, as the controls of Wu et al. (2021).
+    """
+    return dataclasses.replace(hybrid(replay, end), name="multiset", shuffle_steps=True)
+
+
+@schedule
+def warmup(length: float = 0.2) -> Schedule:
+    """Easy programs for the first `length` of the run, then everything, shuffled.
+
+    The best case of Zhang et al. (2025, arXiv 2506.11300): a curriculum as a warm-up
+    before random order.
+    """
+    length = checked("length", length, Annotated[float, Range(0.001, 0.999)])
+    return Schedule(
+        "warmup", (Stage(_all(["easy"]), length), Stage(_all(LABELS), 1 - length))
+    )
+
+
+def paced(pacing: Pacing = "linear", **fields) -> Schedule:
     """A continuous curriculum: the easiest share is open first, growing by `pacing`."""
     return Schedule(f"paced-{pacing}", pacing=pacing, **fields)
 
 
-NAMED = {
-    "baseline": baseline,
-    "sequential": sequential,
-    "incremental": incremental,
-    "hybrid": hybrid,
-    "anti": anti,
-    "random-order": random_order,
-    "hard-only": hard_only,
-    **{f"paced-{pacing}": (lambda p=pacing, **f: paced(p, **f)) for pacing in PACING},
-}
+def _paced(pacing):
+    def plain(start: float = 0.1, full_at: float = 0.8):
+        return paced(pacing, start=start, full_at=full_at)
+
+    def with_power(start: float = 0.1, full_at: float = 0.8, power: float = 2.0):
+        return paced(pacing, start=start, full_at=full_at, power=power)
+
+    return with_power if pacing in ("root", "step") else plain
+
+
+NAMED |= {f"paced-{pacing}": _paced(pacing) for pacing in PACING}
 PAPER = ("baseline", "sequential", "incremental", "hybrid")
 CONTROLS = ("anti", "random-order", "hard-only")
 
 
-def get(name: str, **fields) -> Schedule:
-    """The named schedule; `fields` are its parameters, such as `replay=0.25`."""
-    _one_of("schedule", name, tuple(NAMED))
-    try:
-        return NAMED[name](**fields)
-    except TypeError:
-        raise ValueError(
-            f"schedule {name!r} does not take {', '.join(fields)}; replay and end belong to"
-            " hybrid, anti and random-order; start, full_at and power to the paced ones"
-        ) from None
+def get(name: str, **options) -> Schedule:
+    """The named schedule; `options` are its parameters, such as `replay=0.25`."""
+    one_of("schedule", name, NAMED)
+    return make(NAMED[name], name, options)
+
+
+def make(function, name: str, options: dict) -> Schedule:
+    """The schedule that `function` returns; options it does not take are refused.
+
+    Raises: ValueError: names the option, and the schedules that take it.
+    """
+    known = parameters(function)
+    for key, value in options.items():
+        if key not in known:
+            others = [n for n, f in NAMED.items() if key in parameters(f)]
+            raise ValueError(
+                f"schedule {name!r} does not take {key}; it takes"
+                f" {', '.join(known) or 'no parameter'}. {key} belongs to"
+                f" {', '.join(others) or 'no schedule'}"
+            )
+        options = options | {key: checked(key, value, type(known[key]))}
+    return function(**options)
+
+
+def parameters(function) -> dict:
+    """{name: default} of the parameters of a schedule's function."""
+    found = inspect.signature(function).parameters.values()
+    for p in found:
+        if type(p.default) not in (int, float, str, bool):
+            raise ValueError(
+                f"parameter {p.name} of {function.__name__} needs a number or a text as"
+                " its default; its type is read from there"
+            )
+    return {p.name: p.default for p in found}
 
 
 def _all(labels) -> tuple[LevelSelection, ...]:
     return tuple(LevelSelection(label) for label in labels)
 
 
-def _one_of(field, value, allowed):
-    if value not in allowed:
-        raise ValueError(
-            f"{field} is {value!r}; it must be one of {', '.join(allowed)}"
-        )
-
-
-def _between(field, value, low, high, open_low=False):
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if (
-        not number
-        or not (low < value if open_low else low <= value)
-        or not value <= high
-    ):
-        raise ValueError(
-            f"{field} is {value!r}; it must be a number"
-            f" {'above' if open_low else 'from'} {low} up to {high}"
-        )
+def _each(kind, values, **nested) -> tuple:
+    """A tuple of dataclasses from a list of dicts."""
+    if not isinstance(values, (list, tuple)):
+        raise ValueError(f"{values!r} must be a list of {kind.__name__}")
+    return tuple(_build(kind, value, **nested) for value in values)
 
 
 def _build(kind, value, **nested):
     """A dataclass from a dict; a field it does not have is an error that names it."""
-    names = {field.name for field in dataclasses.fields(kind)}
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} must be a {kind.__name__}: {{field: value}}")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     for key in value:
-        if key not in names:
+        if key not in fields:
             raise ValueError(
-                f"{kind.__name__} has no field {key!r}; it has {', '.join(sorted(names))}"
+                f"{kind.__name__} has no field {key!r}; it has {', '.join(sorted(fields))}"
             )
+    for name, field in fields.items():
+        if field.default is dataclasses.MISSING and name not in value:
+            raise ValueError(f"{kind.__name__} needs the field {name!r}: {value!r}")
     return kind(**{k: nested[k](v) if k in nested else v for k, v in value.items()})

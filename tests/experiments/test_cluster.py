@@ -13,7 +13,8 @@ import pytest
 from curriculum import files
 from curriculum.__main__ import main
 from curriculum.experiments import cluster, locks, records, sweep
-from curriculum.experiments import experiment as X
+from curriculum.experiments import spec as X
+from curriculum.training import loop
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_sweep import arms, same  # noqa: E402
@@ -47,9 +48,10 @@ def test_a_killed_worker_is_replaced_and_its_run_resumes(
 
     def task(spec, *words):
         """The real task; writes down its steps, and the victim waits once for its end."""
-        from curriculum.experiments import cluster, experiment, sweep
+        from curriculum.experiments import cluster, sweep
+        from curriculum.experiments import spec as specs
 
-        experiment.SCALES["smoke"] = scale
+        specs.SCALES["smoke"] = scale
 
         def show(line):
             with open(trace, "a") as file:
@@ -68,7 +70,7 @@ def test_a_killed_worker_is_replaced_and_its_run_resumes(
     def kill():
         while not waiting.exists():
             time.sleep(0.01)
-        killed.append(locks.holder(sweep.checkpoint_claim(victim))["pid"])
+        killed.append(locks.holder(sweep.run_lock(victim))["pid"])
         os.kill(killed[0], signal.SIGKILL)
 
     killed, said = [], []
@@ -112,7 +114,7 @@ def test_a_killed_worker_is_replaced_and_its_run_resumes(
 
 def test_a_failure_stops_nobody_else(tmp_path, smoke, ray):
     bad, good = *arms("anti", device="mps"), *arms("anti", seed=2)
-    if X.loop.torch.backends.mps.is_available():
+    if loop.torch.backends.mps.is_available():
         pytest.skip("this machine has the device that should be missing")
     with pytest.raises(RuntimeError, match="anti.*ValueError: device is 'mps'"):
         sweep.sweep(

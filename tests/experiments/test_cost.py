@@ -8,22 +8,22 @@ import pytest
 from curriculum import model
 from curriculum.__main__ import main
 from curriculum.experiments import cost
-from curriculum.experiments import experiment as X
-from curriculum.ordering import plan
+from curriculum.experiments import spec as X
 
 
 @pytest.mark.parametrize("schedule", ["baseline", "sequential", "hybrid", "hard-only"])
-def test_the_sample_predicts_what_the_plan_holds(arm, schedule):
-    e, data, order, net = arm(schedule)
-    found = cost.workload(e)
+def test_the_sample_predicts_what_the_plan_holds(resolved, schedule):
+    arm = resolved(schedule)
+    data, plan = arm.data, arm.plan
+    found = cost.workload(arm.experiment)
     # The smoke plan itself is short: compare with all that its pools would give.
-    pools = [data.corpus.lengths[order.ids[pool]].mean() for pool in order.pools]
-    mean = np.average(pools, weights=np.diff(order.starts))
+    pools = [data.corpus.lengths[plan.ids[pool]].mean() for pool in plan.pools]
+    mean = np.average(pools, weights=np.diff(plan.starts))
     assert found.characters == pytest.approx(24 * 16 * mean, rel=0.02)
-    flops = model.training_flops(net.config, mean)
+    flops = model.training_flops(arm.model.config, mean)
     assert found.flops == pytest.approx(found.characters * flops, rel=0.01)
     assert (found.size, found.steps, found.layers) == ("nano", 24, 2)
-    exact = plan.preflight(order, data.corpus.lengths).tokens
+    exact = arm.preflight().tokens
     assert found.characters == pytest.approx(exact, rel=0.1)
 
 

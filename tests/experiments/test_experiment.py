@@ -34,7 +34,26 @@ def record(tmp_path_factory):
         ({"seed": -1}, "seed is -1"),
         ({"seed": "1"}, "seed is '1'; it must be of type int"),
         ({"seed": 1.5}, "seed is 1.5; it must be of type int"),
-        ({"replay": 0.0}, "replay is 0.0"),
+        ({"options": {"replay": 0.0}}, "share is 0.0; it must be a number from 0.001"),
+        ({"options": {"replay": float("nan")}}, "replay is nan"),
+        ({"options": {"replay": 1e-300}}, "share is 1e-300"),
+        ({"options": {"replay": "0.5"}}, "replay is '0.5'; it must be of type float"),
+        ({"options": []}, "options is \\[\\]; it must be of type dict"),
+        (
+            {"schedule": "baseline", "options": {"replay": 0.2}},
+            "'baseline' does not take replay; it takes no parameter. replay belongs to"
+            " hybrid, anti, random-order, multiset",
+        ),
+        ({"schedule": "warmup", "options": {"length": 1.0}}, "length is 1.0"),
+        ({"seed": 2**63}, "seed is 9223372036854775808"),
+        ({"seed": True}, "seed is True"),
+        ({"study": "a" * 61}, "study is 'a"),
+        ({"cycles": "1,2"}, "only lr_schedule=multistep-restart"),
+        ({"lr_schedule": "multistep-restart", "cycles": "1,nan"}, "cycles is '1,nan'"),
+        (
+            {"lr_schedule": "multistep-restart", "cycles": "1,0.001"},
+            "shorter than one step",
+        ),
         ({"lr_schedule": "cosine"}, "lr_schedule is 'cosine'"),
         ({"device": "tpu"}, "device is 'tpu'"),
         ({"rows": "windows", "loss_on": "answer"}, "windows cannot do"),
@@ -47,14 +66,24 @@ def test_wrong_values_are_refused_by_name(fields, words):
 
 
 def test_words_become_experiments():
-    found = X.Experiment.parse(["schedule=baseline,hybrid", "seed=0,1,2", "replay=1"])
+    found = X.Experiment.parse(["schedule=anti,hybrid", "seed=0,1,2", "replay=1"])
     assert len(found) == 6 and len({e.name for e in found}) == 6
-    assert found[0] == X.Experiment("baseline", seed=0, replay=1.0)
+    assert found[0] == X.Experiment("anti", seed=0, options={"replay": 1.0})
+    assert [X.Experiment.parse(e.words) for e in found] == [[e] for e in found]
+    words = ["lr_schedule=multistep-restart", "cycles=20,30,70", "seed=1,2"]
+    assert [e.cycle_lengths for e in X.Experiment.parse(words)] == [(20, 30, 70)] * 2
     for words, message in (
         (["epochs=3"], "'epochs=3' is not a parameter"),
         (["seed"], "'seed' is not a parameter"),
         (["seed=one"], "seed is 'one'; it must be of type int"),
         (["seed=1", "seed=2"], "given twice"),
+        (["schedule=baseline", "replay=0.2"], "'baseline' does not take replay"),
+        (["schedule=hybrid,baseline", "replay=0.2"], "in a sweep every schedule must"),
+        (["replay=nan"], "replay is nan"),
+        (["replay=1e-300"], "share is 1e-300"),
+        (["replay=much"], "replay is 'much'; it must be of type float"),
+        (["options={}"], "'options={}' is not a parameter"),
+        (["schedule=nowhere.py:f"], "cannot be loaded"),
     ):
         with pytest.raises(ValueError, match=message):
             X.Experiment.parse(words)
@@ -66,11 +95,14 @@ def test_names_tell_experiments_apart():
     for f in dataclasses.fields(e):
         if f.name in ("device", "study"):
             continue
+        if f.name == "cycles":
+            e = dataclasses.replace(e, lr_schedule="multistep-restart")
         other = {
             "schedule": "anti",
             "scorer": "cdm",
             "cut": "tertiles",
-            "replay": 0.2,
+            "options": {"replay": 0.2},
+            "cycles": "1,2",
             "scale": "desk",
             "variant": "august",
             "rows": "windows",
@@ -82,22 +114,22 @@ def test_names_tell_experiments_apart():
 
 
 def test_arms_of_a_seed_differ_in_the_plan_alone(arm):
-    _, data, order, net = arm("baseline")
-    for schedule in ("hybrid", "anti", "hard-only"):
-        _, other_data, other_order, other_net = arm(schedule)
-        assert other_data is data and other_order.digest != order.digest
+    _, data, plan, model = arm("baseline")
+    for schedule in ("hybrid", "anti", "hard-only", "multiset", "warmup"):
+        _, other_data, other_plan, other_model = arm(schedule)
+        assert other_data is data and other_plan.digest != plan.digest
         assert all(
             torch.equal(a, b)
-            for a, b in zip(net.parameters(), other_net.parameters(), strict=True)
+            for a, b in zip(model.parameters(), other_model.parameters(), strict=True)
         )
-        assert (other_order.steps, other_order.batch) == (order.steps, order.batch)
+        assert (other_plan.steps, other_plan.batch) == (plan.steps, plan.batch)
 
 
 def test_training_never_sees_the_test_programs(arm):
     for schedule in ("baseline", "hybrid", "hard-only"):
-        _, data, order, _ = arm(schedule)
+        _, data, plan, _ = arm(schedule)
         assert not np.intersect1d(
-            order.table, np.concatenate([data.test, data.valid])
+            plan.table, np.concatenate([data.test, data.valid])
         ).size
 
 
@@ -124,7 +156,7 @@ def test_records_are_read_back_in_the_books_order(record):
     found = records.records("tests", root)
     assert [r["spec"]["schedule"] for r in found] == ["baseline", "hybrid"]
     table = records.by_schedule(
-        found, lambda r: records.share(r, "token", label="easy")
+        found, lambda r: records.accuracy(r, "token", label="easy")
     )
     assert (
         table["hybrid"][0]
@@ -148,11 +180,11 @@ def test_finished_runs_are_never_overwritten(record):
     assert records.finished(e, root)
     path = records.record_path(e, root)
     kept = files.read_json(path)
-    kept["spec"]["replay"] = 0.9
+    kept["spec"]["options"] = {"replay": 0.9}
     before = path.read_text()
     try:
         files.write_json(path, kept)
-        with pytest.raises(ValueError, match="holds another experiment.*replay"):
+        with pytest.raises(ValueError, match="holds another experiment.*options"):
             records.finished(e, root)
         path.write_text("{")
         with pytest.raises(ValueError, match="is damaged"):
@@ -168,7 +200,7 @@ def test_finished_runs_are_never_overwritten(record):
     "words, message",
     [
         (["plan", "schedule=hybird"], "schedule is 'hybird'"),
-        (["plan", "seed=0,1"], "2 experiments; this command selections one"),
+        (["plan", "seed=0,1"], "2 experiments; this command takes one"),
         (["generate", "OUT", "--level", "9.9"], "9.9"),
         (["generate", "OUT", "--size", "0"], "size"),
         (["score", "/no/such/file"], "no such file"),

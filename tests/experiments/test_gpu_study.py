@@ -48,9 +48,7 @@ def test_runs_trained_together_leave_the_records_of_single_runs(stacked, tmp_pat
     assert len(paths) == 2
     for e, path in zip(experiments, paths, strict=True):
         one = files.read_json(path)
-        experiment.run_folder(
-            e, experiment.make_plan(e, experiment.prepare(e))
-        ).joinpath("checkpoint.safetensors").unlink()
+        experiment.resolve(e).state.checkpoint.unlink()
         other = sweep.run(e, tmp_path / "single")
         assert one["plan"] == other["plan"] and one["spec"] == other["spec"]
         assert one["audit"] == other["audit"] and not one["audit"]["wrong_steps"]
@@ -76,14 +74,13 @@ def test_a_whole_session_and_the_next_one(tmp_path):
     assert "2 of them done before" in again[-1]
 
 
-def test_the_clock_stops_a_run_at_a_checkpoint_and_it_goes_on(arm, tmp_path):
-    e, data, order, net = arm("anti", seed=3)
-    run = experiment.make_run(e, data, order, net)
+def test_the_clock_stops_a_run_at_a_checkpoint_and_it_goes_on(resolved, tmp_path):
+    run = resolved("anti", seed=3).state
     run.folder = tmp_path
     run.spec = loop.TrainConfig(lr=3e-3, checkpoint_every=4)
     loop.train_together([run], deadline=time.monotonic())
     assert run.step == 4 and run.checkpoint.exists()
-    fresh = experiment.make_run(e, data, order, arm("anti", seed=3)[3])
+    fresh = resolved("anti", seed=3).state
     fresh.folder, fresh.spec = tmp_path, run.spec
     seen = []
     fresh.callbacks = (lambda r: seen.append(r.step),)
@@ -91,22 +88,19 @@ def test_the_clock_stops_a_run_at_a_checkpoint_and_it_goes_on(arm, tmp_path):
     assert seen[0] == 5 and fresh.done
 
 
-def test_two_processes_with_one_run_do_it_once(arm):
-    """The second waits for the claim, then finds the finished checkpoint."""
-    e, data, order, net = arm("baseline", seed=1234)
-    folder = experiment.run_folder(e, order)
-    lines = []
+def test_two_processes_with_one_run_do_it_once(resolved):
+    """The second waits for the lock, then finds the finished checkpoint."""
+    arm, lines = resolved("baseline", seed=1234), []
+    folder = arm.folder
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        with locks.claim(folder / "claim"):
-            waiting = pool.submit(experiment.learn, e, data, order, net, lines.append)
+        with locks.lock(folder / "run.lock"):
+            waiting = pool.submit(arm.train, lines.append)
             time.sleep(0.3)
             assert not waiting.done() and not (folder / "log.jsonl").exists()
-            loop.train_together(
-                [experiment.make_run(e, data, order, arm("baseline", seed=1234)[3])]
-            )
+            loop.train_together([resolved("baseline", seed=1234).state])
         assert waiting.result().done and lines == []
     steps = [x["step"] for x in loop.read_log(folder / "log.jsonl")]
-    assert steps == sorted(set(steps)) and steps[-1] == order.steps
+    assert steps == sorted(set(steps)) and steps[-1] == arm.plan.steps
 
 
 def test_no_time_is_an_error():

@@ -14,8 +14,8 @@ import torch
 
 from curriculum import files
 from curriculum.__main__ import main
-from curriculum.experiments import experiment as X
-from curriculum.experiments import locks, records, sweep
+from curriculum.experiments import experiment, locks, records, sweep
+from curriculum.experiments import spec as X
 
 
 def arms(*schedules, **fields):
@@ -35,19 +35,19 @@ def same(a: dict, b: dict) -> bool:
     return kept(a) == kept(b) and a["cost"]["tokens"] == b["cost"]["tokens"]
 
 
-# --- claims ---
+# --- file locks ---
 
 HOLD = """
 import sys, time
 from curriculum.experiments import locks
-with locks.claim(sys.argv[1]):
+with locks.lock(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
 """
 
 
-def test_a_claim_excludes_others_and_falls_with_its_process(tmp_path):
-    path = tmp_path / "deep" / "x.claim"
+def test_a_lock_excludes_others_and_falls_with_its_process(tmp_path):
+    path = tmp_path / "deep" / "x.lock"
     assert locks.holder(path) is None
     other = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
@@ -55,24 +55,24 @@ def test_a_claim_excludes_others_and_falls_with_its_process(tmp_path):
     assert other.stdout.readline() == "held\n"
     assert locks.holder(path)["pid"] == other.pid
     with pytest.raises(locks.Busy, match=f"held by process {other.pid} on"):
-        with locks.claim(path):
+        with locks.lock(path):
             pass
     other.kill()
     other.wait()
-    assert path.exists() and locks.holder(path) is None  # left behind, blocks nobody
-    with locks.claim(path):
+    assert locks.holder(path) is None and locks.abandoned(path)  # blocks nobody
+    with locks.lock(path):
         assert locks.holder(path)["pid"] == os.getpid()
-    assert not path.exists()
+    assert locks.holder(path) is None and not locks.abandoned(path)
 
 
-def test_a_claim_waits_as_long_as_it_is_told_to(tmp_path):
+def test_a_lock_waits_as_long_as_it_is_told_to(tmp_path):
     path, got = tmp_path / "x", []
 
     def wait():
-        with locks.claim(path, patience=30):
+        with locks.lock(path, patience=30):
             got.append(len(got))
 
-    with locks.claim(path):
+    with locks.lock(path):
         threads = [threading.Thread(target=wait) for _ in range(4)]
         for t in threads:
             t.start()
@@ -80,7 +80,7 @@ def test_a_claim_waits_as_long_as_it_is_told_to(tmp_path):
         assert got == []
     for t in threads:
         t.join()
-    assert got == [0, 1, 2, 3] and not path.exists()
+    assert got == [0, 1, 2, 3]
 
 
 # --- notebooks ---
@@ -145,11 +145,11 @@ def test_a_killed_process_is_replaced(tmp_path, smoke, monkeypatch):
     said = []
 
     def kill():
-        while not (found := locks.holder(sweep.checkpoint_claim(e))):
+        while not (found := locks.holder(sweep.run_lock(e))):
             time.sleep(0.01)
         os.kill(found["pid"], signal.SIGKILL)
 
-    X.prepare(e)
+    experiment.load_data(e)
     thread = threading.Thread(target=kill)
     thread.start()
     (path,) = sweep.sweep([e], tmp_path / "r", notebook=False, show=said.append)
@@ -176,7 +176,7 @@ def test_two_drivers_share_the_work(tmp_path, smoke):
     started = [line for lines in said for line in lines if line.endswith("started")]
     assert len(started) == len(set(started)) == 3  # nothing was trained twice
     assert all(files.read_json(p)["audit"]["wrong_steps"] == 0 for p in paths)
-    assert not list(tmp_path.rglob("*.claim"))
+    assert not list(tmp_path.rglob("*.holder"))
 
 
 class Scripted:
@@ -209,7 +209,8 @@ def test_how_tasks_end_and_what_follows(tmp_path, smoke):
     def make(e):
         path = records.record_path(e, tmp_path)
         if e.schedule != "hybrid":  # whose record went somewhere else
-            files.write_json(path, {"spec": dataclasses.asdict(e)})
+            kept = {"spec": e.spec, "scale": {"steps": 24}, "results": {"exact": {}}}
+            files.write_json(path, kept)
 
     died, held, done = sweep.DIED, sweep.HELD, sweep.DONE
     ends = {
@@ -246,7 +247,7 @@ def test_time_left_comes_from_the_finished_runs():
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["--jobs", "0"], "jobs is 0; it must be at least 1"),
+        (["--jobs", "0"], "argument --jobs: '0' must be a whole number from 1"),
         (["--engine", "slurm"], "engine is 'slurm'; it must be local or ray"),
     ],
 )
@@ -258,7 +259,7 @@ def test_wrong_words_for_a_sweep(words, message, capsys):
 def test_train_says_who_is_at_it(tmp_path, smoke, capsys):
     (e,) = arms("hard-only", seed=9)
     words = ["schedule=hard-only", "seed=9", "scale=smoke", "study=tests"]
-    with locks.claim(sweep.checkpoint_claim(e)):
+    with locks.lock(sweep.run_lock(e)):
         assert main(["train", *words, "--results", str(tmp_path)]) == sweep.BUSY
     assert f"held by process {os.getpid()}" in capsys.readouterr().err
     assert main(["train", *words, "--results", str(tmp_path)]) == 0

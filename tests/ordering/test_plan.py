@@ -88,19 +88,58 @@ def test_stages_draw_the_labels_they_name(scored):
 
 
 @pytest.mark.parametrize("end", S.ENDS)
-@pytest.mark.parametrize("carry", [0.1, 0.5, 1.0])
-def test_hybrid_carries_the_asked_end(scored, end, carry):
+@pytest.mark.parametrize("replay", [0.1, 0.5, 1.0])
+def test_hybrid_replays_the_asked_end(scored, end, replay):
     ids, scores, labels = scored
-    plan = make(scored, "hybrid", replay=carry, end=end)
+    plan = make(scored, "hybrid", replay=replay, end=end)
     easy = np.flatnonzero(labels == 0)
     kept = np.intersect1d(plan.pools[1], easy)
-    assert len(kept) == round(carry * len(easy))
+    assert len(kept) == round(replay * len(easy))
     left = np.setdiff1d(easy, kept)
     if len(left) and end == "hardest":
         assert scores[kept].min() >= scores[left].max()
     if len(left) and end == "easiest":
         assert scores[kept].max() <= scores[left].min()
     assert np.isin(np.flatnonzero(labels == 1), plan.pools[1]).all()
+
+
+def test_warmup_is_easy_first_and_then_everything(scored):
+    plan = make(scored, "warmup", length=0.25)
+    assert plan.starts == [0, 15, 60]
+    assert labels_at(scored, plan, range(15)) == {0}
+    assert labels_at(scored, plan, range(15, 60)) == {0, 1, 2}
+    assert (np.sort(plan.pools[1]) == np.arange(N)).all()
+    assert make(scored, "warmup").starts == [0, 12, 60]
+
+
+@pytest.mark.parametrize("options", [{}, {"replay": 0.2, "end": "easiest"}])
+def test_multiset_delivers_what_the_hybrid_delivers_in_another_order(scored, options):
+    hybrid = make(scored, "hybrid", seed=3, **options)
+    plan = make(scored, "multiset", seed=3, **options)
+    assert (np.sort(plan.table, None) == np.sort(hybrid.table, None)).all()
+    assert (plan.table != hybrid.table).mean() > 0.9
+    # Easy programs come early in the hybrid, and at any time here.
+    label = np.zeros(N + 1000, int)
+    label[scored[0]] = scored[2]
+    halves = np.split(label[plan.table] == 0, 2)  # 2 × (S/2, B)
+    assert abs(halves[0].mean() - halves[1].mean()) < 0.1
+    halves = np.split(label[hybrid.table] == 0, 2)
+    assert halves[0].mean() - halves[1].mean() > 0.2
+    flight = P.preflight(plan, np.ones(2000, int))
+    assert {s["pool"] for s in flight.stages} == {len(np.unique(hybrid.table))}
+
+
+def test_parameters_are_read_from_the_signature():
+    assert S.parameters(S.NAMED["hybrid"]) == {"replay": 0.5, "end": "hardest"}
+    assert S.parameters(S.NAMED["baseline"]) == {}
+    for function in S.NAMED.values():
+        S.make(function, "x", S.parameters(function))  # the defaults are accepted
+    with pytest.raises(ValueError, match="replay of <lambda> needs a number or a text"):
+        S.parameters(lambda replay: S.hybrid(replay))
+
+
+def test_a_level_has_the_names_of_difficulty():
+    assert S.get_args(S.Label) == LABELS and set(S.get_args(S.Pacing)) == set(S.PACING)
 
 
 def test_an_epoch_shows_every_program_once(scored):
@@ -158,7 +197,27 @@ def test_spec_survives_json():
             "twice",
         ),
         (lambda: S.Schedule("x"), "either stages or pacing"),
-        (lambda: S.hybrid(ranking="reverse"), "ranking is 'reverse'"),
+        (lambda: S.paced(ranking="reverse"), "ranking is 'reverse'"),
+        (lambda: S.get("hybrid", replay=1e-300), "share is 1e-300"),
+        (lambda: S.get("hybrid", replay=float("nan")), "replay is nan"),
+        (lambda: S.get("hybrid", replay="0.5"), "replay is '0.5'"),
+        (lambda: S.get("hybrid", replay=True), "replay is True"),
+        (
+            lambda: S.get("warmup", length=1.0),
+            "length is 1.0; it must be a number from",
+        ),
+        (
+            lambda: S.get("paced-linear", power=3.0),
+            "power belongs to paced-root, paced-step",
+        ),
+        (lambda: S.get("paced-root", power=float("inf")), "power is inf"),
+        (lambda: S.Stage([S.LevelSelection("easy")]), "must be of type tuple"),
+        (lambda: S.Schedule.from_dict([]), "must be a Schedule"),
+        (
+            lambda: S.Schedule.from_dict({"name": "x", "stages": 3}),
+            "must be a list of Stage",
+        ),
+        (lambda: S.Schedule.from_dict({"pacing": "root"}), "needs the field 'name'"),
         (lambda: S.Schedule.from_dict({"name": "x", "pase": 1}), "no field 'pase'"),
     ],
 )
