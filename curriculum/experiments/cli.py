@@ -350,17 +350,16 @@ def summary(found):
 
 
 def evaluate_weights(a):
-    from .. import model
+    from .. import model, training
     from ..evaluation import tasks
     from ..files import read_about
-    from ..training import loop
     from . import experiment
     from .records import modern
 
     about = modern(read_about(a.weights))
     e = experiment.Experiment(**about["spec"])
     net = model.GPT(model.GPTConfig(**about["config"]))
-    loop.load_weights(a.weights, net)
+    training.load_weights(a.weights, net)
     data = experiment.prepare(e, progress=progress)
     ids = data.test[: a.programs]
     found = tasks.evaluate(net, data.corpus, ids, data.labels[ids], a.protocol, e.seed)

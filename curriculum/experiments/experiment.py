@@ -21,12 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import __version__, difficulty, files, model
+from .. import __version__, difficulty, files, model, training
 from ..data.corpus import Corpus, CorpusSpec, build, split
 from ..evaluation import tasks
 from ..ordering import plan, schedules
-from ..training import loop
-from ..training.batches import Programs, Windows
+from ..training import Programs, Windows
 from . import locks
 
 NOTEBOOK = Path(__file__).parents[2] / "book" / "experiment.ipynb"
@@ -97,7 +96,7 @@ class Experiment:
             "scale": SCALES,
             "rows": ("programs", "windows"),
             "loss_on": ("all", "answer"),
-            "lr_schedule": loop.LR_SCHEDULES,
+            "lr_schedule": training.LR_SCHEDULES,
             "device": ("auto", "cpu", "cuda", "mps"),
             "variant": ("july", "august"),
         }.items():
@@ -253,7 +252,7 @@ def make_model(e: Experiment, data: Data) -> model.GPT:
     """A fresh model; its first weights depend on the seed alone, not on the arm."""
     scale = SCALES[e.scale]
     shape = model.config(scale.size, data.corpus.tokenizer.size, scale.block_size)
-    device, _ = loop.choose_device(e.device)
+    device, _ = training.choose_device(e.device)
     return model.GPT(shape, seed=e.seed).to(device)
 
 
@@ -273,26 +272,26 @@ def make_rows(e: Experiment, data: Data, device) -> Programs | Windows:
 
 def make_run(
     e: Experiment, data: Data, order: plan.Plan, net, show=None, rows=None
-) -> loop.TrainState:
+) -> training.TrainState:
     """A run that has not begun, with its log and its checkpoints in the cache folder."""
     scale, device = SCALES[e.scale], net.head.weight.device
     watched = watch_set(e, data)
     watch = tasks.Watch(data.corpus, watched, data.labels[watched])
     folder = run_folder(e, order)
-    log = loop.Log(folder / "log.jsonl", scale.log_every, watch, show)
-    spec = loop.TrainConfig(
+    log = training.Log(folder / "log.jsonl", scale.log_every, watch, show)
+    spec = training.TrainConfig(
         lr=scale.lr,
         lr_schedule=e.lr_schedule,
-        precision=loop.choose_precision(device)[0],
+        precision=training.choose_precision(device)[0],
         checkpoint_every=max(200, scale.steps // 40),
     )
     rows = rows or make_rows(e, data, device)
-    return loop.TrainState(net, order, rows, spec, folder, (log,))
+    return training.TrainState(net, order, rows, spec, folder, (log,))
 
 
 def learn(
     e: Experiment, data: Data, order: plan.Plan, net, show=None
-) -> loop.TrainState:
+) -> training.TrainState:
     """Train `net` in the planned order, with checkpoints in the cache folder.
 
     Two processes that are given the same run do it once: the second waits for the first
@@ -300,15 +299,16 @@ def learn(
     """
     run = make_run(e, data, order, net, show)
     with locks.claim(run.folder / "claim", patience=3600):
-        return loop.train_together([run])[0]
+        return training.train_together([run])[0]
 
 
 def training_rate(e: Experiment, data: Data, order: plan.Plan, steps: int = 6) -> float:
     """Characters a second that this machine trains on, from a few steps thrown away."""
     net = make_model(e, data)
     rows = make_rows(e, data, net.head.weight.device)
-    loop.train(net, order, rows, stop_at=2)  # warm-up
-    run = loop.train(net, order, rows, stop_at=steps)
+    for stop_at in (2, steps):  # the first is a warm-up
+        run = training.TrainState(net, order, rows)
+        training.train_together([run], stop_at)
     return run.tokens / run.seconds
 
 

@@ -22,11 +22,10 @@ from pathlib import Path
 
 import torch
 
-from .. import files
+from .. import files, training
 from ..data import corpus
 from ..ordering import plan
-from ..training import loop, stacked
-from ..training.batches import Programs
+from ..training import Programs, stacked
 from . import locks
 from .bench import rate
 from .bench.training import Steps, products
@@ -60,7 +59,7 @@ def throughput(
     on_gpu = device.type == "cuda"
     rows = Programs(programs, device=device)
     length = float(rows.lengths.mean())
-    precisions = ("fp32", loop.choose_precision(device)[0])
+    precisions = ("fp32", training.choose_precision(device)[0])
     found, peaks, steps = [], {}, None
     for precision in dict.fromkeys(precisions):
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -87,7 +86,7 @@ def throughput(
                     row["rate"] = rate(steps, seconds)
                     row["flops"] = row["rate"] * steps.flops(length)
                     row["share"] = row["flops"] / peaks[precision]
-                    row["really_recorded"] = getattr(steps.machine, "record", False)
+                    row["really_recorded"] = getattr(steps.backend, "record", False)
                 except torch.cuda.OutOfMemoryError:
                     row["rate"] = None
                 found.append(row)
@@ -158,7 +157,7 @@ def together(experiments, root, deadline: float | None = None, show=None) -> lis
     with contextlib.ExitStack() as held:
         for *_, run in jobs:  # nobody else trains them meanwhile
             held.enter_context(locks.claim(run.folder / "claim"))
-        loop.train_together([run for *_, run in jobs], deadline=deadline)
+        training.train_together([run for *_, run in jobs], deadline=deadline)
     for e, data, order, run in jobs:
         if run.done:
             save(e, data, order, run, measure(e, data, run.model), root)
@@ -180,7 +179,7 @@ def full(
         raise ValueError(f"minutes is {minutes}; it must be more than 0")
     begin = time.monotonic()
     deadline = begin + 60 * minutes
-    chosen, reason = loop.choose_device(device)
+    chosen, reason = training.choose_device(device)
     show(f"device: {chosen} ({reason})")
     experiments = [
         Experiment(schedule=arm, scale=scale, seed=seed, study=study, device=device)
@@ -201,7 +200,7 @@ def full(
         members = MEMBERS if chosen.type == "cuda" else MEMBERS[:2]
         table = throughput(SCALES[scale].size, chosen, members, seconds, show)
         files.write_json(path, table)
-    precision = loop.choose_precision(chosen)[0]
+    precision = training.choose_precision(chosen)[0]
     rates = {
         row["members"]: row["rate"]
         for row in table["rows"]

@@ -16,20 +16,19 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import files, model
+from .. import files, model, training
 from ..ordering import audit, plan, schedules
-from ..training import loop
 from .experiment import SCALES, Data, Experiment, run_folder
 
 
 def record(
-    e: Experiment, data: Data, order: plan.Plan, run: loop.TrainState, results: dict
+    e: Experiment, data: Data, order: plan.Plan, run: training.TrainState, results: dict
 ) -> dict:
     """Everything a reader needs to trust the results, as plain JSON values."""
     flight = plan.preflight(
         order, data.corpus.lengths, model.training_flops(run.model.config, 96)
     )
-    device, reason = loop.choose_device(e.device)
+    device, reason = training.choose_device(e.device)
     return {
         "name": e.name,
         "spec": dataclasses.asdict(e),
@@ -49,9 +48,11 @@ def record(
             "preflight": dataclasses.asdict(flight),
         },
         "parameters": model.parameter_count(run.model.config),
-        "curve": loop.read_log(run_folder(e, order) / "log.jsonl"),
+        "curve": training.read_log(run_folder(e, order) / "log.jsonl"),
         "results": results,
-        "audit": dataclasses.asdict(audit.audit(np.stack(run.delivered), order)),
+        "audit": dataclasses.asdict(
+            audit.audit(np.stack(run.delivered), order, run.batches.canonical)
+        ),
         "cost": {
             "tokens": run.tokens,
             "seconds": round(run.seconds, 1),
@@ -91,7 +92,7 @@ def save(e: Experiment, data, order, run, results, root="results") -> Path:
             "config": dataclasses.asdict(run.model.config),
             "alphabet": data.corpus.tokenizer.alphabet,
         }
-        loop.save_weights(path.with_suffix(".safetensors"), run.model, about)
+        training.save_weights(path.with_suffix(".safetensors"), run.model, about)
     return files.write_json(path, record(e, data, order, run, results))
 
 
