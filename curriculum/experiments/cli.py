@@ -356,10 +356,9 @@ def summary(found):
 
 
 def evaluate_weights(a):
-    from .. import model
+    from .. import model, training
     from ..evaluation import tasks
     from ..files import read_about
-    from ..training import loop
     from .experiment import load_data
     from .records import modern
     from .spec import Experiment
@@ -368,7 +367,7 @@ def evaluate_weights(a):
     spec = {k: v for k, v in about["spec"].items() if k not in ("schedule", "options")}
     e = Experiment(**spec)  # the schedule does not matter here
     trained = model.GPT(model.GPTConfig(**about["config"]))
-    loop.load_weights(a.weights, trained)
+    training.load_weights(a.weights, trained)
     data = load_data(e, progress=progress)
     ids, corpus = data.test[: a.programs], data.corpus
     found = tasks.evaluate(trained, corpus, ids, data.labels[ids], a.protocol, e.seed)

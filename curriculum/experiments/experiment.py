@@ -19,13 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import __version__, difficulty, files, model
+from .. import __version__, difficulty, files, model, training
 from ..data.corpus import Corpus, CorpusSpec, build, split
 from ..evaluation import tasks
 from ..ordering import audit
 from ..ordering.plan import Plan, preflight
-from ..training import loop
-from ..training.batches import Programs, Windows
+from ..training import Programs, Windows
 from . import custom, locks, records
 from .spec import CUTS, NOTEBOOK, SCALES, Experiment, Scale, cache_folder
 
@@ -144,7 +143,7 @@ class Arm:
         """A model whose first weights depend on the seed alone, not on the arm."""
         vocab_size = self.data.corpus.tokenizer.size
         shape = model.config(self.scale.size, vocab_size, self.scale.block_size)
-        device, _ = loop.choose_device(self.experiment.device)
+        device, _ = training.choose_device(self.experiment.device)
         return model.GPT(shape, seed=self.experiment.seed).to(device)
 
     @functools.cached_property
@@ -170,29 +169,31 @@ class Arm:
         return cache_folder() / f"{e.scale}-{e.name}-{files.digest(key)[:8]}"
 
     @functools.cached_property
-    def config(self) -> loop.TrainConfig:
+    def config(self) -> training.TrainConfig:
         """How it learns."""
         e, scale = self.experiment, self.scale
-        return loop.TrainConfig(
+        return training.TrainConfig(
             lr=scale.lr,
             lr_schedule=e.lr_schedule,
             cycles=e.cycle_lengths,
-            precision=loop.choose_precision(self.model.head.weight.device)[0],
+            precision=training.choose_precision(self.model.head.weight.device)[0],
             checkpoint_every=max(200, scale.steps // 40),
         )
 
     @functools.cached_property
-    def state(self) -> loop.TrainState:
+    def state(self) -> training.TrainState:
         """The training run, which has not begun."""
-        return loop.TrainState(
+        return training.TrainState(
             self.model, self.plan, self.batches, self.config, self.folder, (self.log(),)
         )
 
-    def log(self, show=None) -> loop.Log:
+    def log(self, show=None) -> training.Log:
         """The callback that logs validation losses; `show` is called with each line."""
         watched = self.validation_ids()
         watch = tasks.Watch(self.data.corpus, watched, self.data.labels[watched])
-        return loop.Log(self.folder / "log.jsonl", self.scale.log_every, watch, show)
+        return training.Log(
+            self.folder / "log.jsonl", self.scale.log_every, watch, show
+        )
 
     def validation_ids(self, each: int = 100) -> np.ndarray:
         """Programs whose loss is followed: up to `each` of every label."""
@@ -202,7 +203,7 @@ class Arm:
     @property
     def curve(self) -> list[dict]:
         """The lines logged so far."""
-        return loop.read_log(self.folder / "log.jsonl")
+        return training.read_log(self.folder / "log.jsonl")
 
     def preflight(self, rate: float | None = None):
         """What training will consume; `rate`: characters a second, for the minutes."""
@@ -212,11 +213,12 @@ class Arm:
     def rate(self, steps: int = 6) -> float:
         """Characters a second that this machine trains on, from a few steps thrown away."""
         fresh = self.fresh_model()
-        loop.train(fresh, self.plan, self.batches, stop_at=2)  # warm-up
-        run = loop.train(fresh, self.plan, self.batches, stop_at=steps)
+        for stop_at in (2, steps):  # the first is a warm-up
+            run = training.TrainState(fresh, self.plan, self.batches)
+            training.train_together([run], stop_at)
         return run.tokens / run.seconds
 
-    def train(self, show=None) -> loop.TrainState:
+    def train(self, show=None) -> training.TrainState:
         """Train the model in the planned order, with checkpoints in the cache folder.
 
         Two processes that are given the same run do it once: the second waits for the
@@ -224,12 +226,13 @@ class Arm:
         """
         self.state.callbacks = (self.log(show),)
         with locks.lock(self.folder / "run.lock", patience=3600):
-            loop.train_together([self.state])
+            training.train_together([self.state])
         return self.state
 
     def audit(self) -> audit.Audit:
         """What was really delivered, laid beside the plan."""
-        return audit.audit(np.stack(self.state.delivered), self.plan)
+        state = self.state
+        return audit.audit(np.stack(state.delivered), self.plan, self.batches.canonical)
 
     def measure(self) -> dict:
         """Results on the test programs under both protocols, and a few answers to look at.
@@ -258,7 +261,7 @@ class Arm:
     def record(self, results: dict) -> dict:
         """Everything a reader needs to trust the results, as plain JSON values."""
         e, data, state = self.experiment, self.data, self.state
-        device, reason = loop.choose_device(e.device)
+        device, reason = training.choose_device(e.device)
         return {
             "name": e.name,
             "spec": e.spec,
@@ -300,5 +303,5 @@ class Arm:
                 "config": dataclasses.asdict(self.model.config),
                 "alphabet": self.data.corpus.tokenizer.alphabet,
             }
-            loop.save_weights(path.with_suffix(".safetensors"), self.model, about)
+            training.save_weights(path.with_suffix(".safetensors"), self.model, about)
         return files.write_json(path, self.record(results))

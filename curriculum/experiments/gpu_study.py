@@ -22,10 +22,9 @@ from pathlib import Path
 
 import torch
 
-from .. import files
+from .. import files, training
 from ..data import corpus
-from ..training import loop, stacked
-from ..training.batches import Programs
+from ..training import Programs, stacked
 from . import locks
 from .bench import rate
 from .bench.training import Steps, products
@@ -51,7 +50,7 @@ def throughput(
     on_gpu = device.type == "cuda"
     rows = Programs(programs, device=device)
     length = float(rows.lengths.mean())
-    precisions = ("fp32", loop.choose_precision(device)[0])
+    precisions = ("fp32", training.choose_precision(device)[0])
     found, peaks, steps = [], {}, None
     for precision in dict.fromkeys(precisions):
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -78,7 +77,7 @@ def throughput(
                     row["rate"] = rate(steps, seconds)
                     row["flops"] = row["rate"] * steps.flops(length)
                     row["share"] = row["flops"] / peaks[precision]
-                    row["really_recorded"] = getattr(steps.machine, "record", False)
+                    row["really_recorded"] = getattr(steps.backend, "record", False)
                 except torch.cuda.OutOfMemoryError:
                     row["rate"] = None
                 found.append(row)
@@ -149,7 +148,7 @@ def together(experiments, root, deadline: float | None = None, show=None) -> lis
     with contextlib.ExitStack() as held:
         for arm in jobs:  # nobody else trains them meanwhile
             held.enter_context(locks.lock(arm.folder / "run.lock"))
-        loop.train_together([arm.state for arm in jobs], deadline=deadline)
+        training.train_together([arm.state for arm in jobs], deadline=deadline)
     for arm in jobs:
         if arm.state.done:
             arm.save(arm.measure(), root)
@@ -171,7 +170,7 @@ def full(
         raise ValueError(f"minutes is {minutes}; it must be more than 0")
     begin = time.monotonic()
     deadline = begin + 60 * minutes
-    chosen, reason = loop.choose_device(device)
+    chosen, reason = training.choose_device(device)
     show(f"device: {chosen} ({reason})")
     experiments = [
         Experiment(schedule=arm, scale=scale, seed=seed, study=study, device=device)
@@ -192,7 +191,7 @@ def full(
         members = MEMBERS if chosen.type == "cuda" else MEMBERS[:2]
         table = throughput(SCALES[scale].size, chosen, members, seconds, show)
         files.write_json(path, table)
-    precision = loop.choose_precision(chosen)[0]
+    precision = training.choose_precision(chosen)[0]
     rates = {
         row["members"]: row["rate"]
         for row in table["rows"]

@@ -3,7 +3,7 @@
 - Four findings: inversions (wrong order), repeats, omissions, and unknown_rows (rows that
   are no program of the plan). An empty audit is what makes an order effect worth
   discussing.
-- Deliveries are what the trainer recognised in the rows it fed to the model, so a loader
+- Deliveries are what the trainer identified in the rows it fed to the model, so a loader
   that shuffles, replays or ignores the plan is found out.
 
 Chapter 6 audits a run for the first time; chapter 12 reads the audits of stored runs.
@@ -50,13 +50,15 @@ class Audit:
         )
 
 
-def audit(delivered, plan) -> Audit:
+def audit(delivered, plan, canonical=np.asarray) -> Audit:
     """Compare what a run delivered with what was planned.
 
     Args:
         delivered: (S', B) program ids in the order of delivery, -1 for a row that is no
             program of the corpus; S' may be smaller than the plan's S (a run cut short).
         plan: a `Plan`, or its (S, B) table.
+        canonical: maps ids to ids; programs that one row can stand for have the same one
+            (`Windows.canonical`, and `state.batches.canonical` of any run).
     Returns: an `Audit`. The order of rows inside one step does not matter: a step's
         gradient is a mean over its rows.
     """
@@ -71,11 +73,11 @@ def audit(delivered, plan) -> Audit:
             f"delivered has the shape {delivered.shape}, the plan {planned.shape};"
             " an audit needs (steps, batch) of the same batch and no more steps than planned"
         )
-    planned = planned[: len(delivered)]
+    delivered, planned = canonical(delivered), canonical(planned[: len(delivered)])
     wrong = np.flatnonzero((np.sort(delivered, 1) != np.sort(planned, 1)).any(1))
     if not len(wrong):  # each step as planned: there is nothing to count
         return Audit(len(delivered), 0, None, 0, 0.0, 0, 0, 0, _examples())
-    population = plan.ids if isinstance(plan, Plan) else np.unique(planned)
+    population = canonical(plan.ids) if isinstance(plan, Plan) else np.unique(planned)
     unknown_rows = delivered[~np.isin(delivered, population)]
 
     surplus = _counts(delivered, planned)

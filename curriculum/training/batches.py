@@ -1,17 +1,16 @@
 """Rows for the trainer: from program numbers to tensors, and back again.
 
 - `Programs`: a row is one whole program from its first character, as in evaluation.
-  A step's programs are sorted by length into chunks, so little padding is computed and
-  a chunk's activations fit the processor's caches; the loss is a mean over the step's
-  characters, whatever the chunks.
+  A step's programs are sorted by length into micro-batches, so little padding is computed
+  and the activations fit the processor's caches.
 - `Windows`: the released way. A row is `window` characters of one long stream; it starts
   inside the planned program and runs on into its neighbours.
 - Both take the ids of one model, (B,), or of M models that are trained together, (M, B).
 - The programs live on the device as one row of bytes; a step sends only its ids.
-- `prints` and `recognise` find the programs in the rows that were really fed to the
-  model. The audit rests on that, not on the plan's word.
+- Evidence for the audit: `fingerprints` hashes the inputs and targets that were really fed
+  to the model, and `identify` finds the programs by these hashes alone, without the plan.
 
-Chapter 2 shows the tokens, chapter 6 a batch, chapter 11 what the chunks are worth.
+Chapter 2 shows the tokens, chapter 6 a batch, chapter 11 what micro-batches are worth.
 """
 
 from __future__ import annotations
@@ -24,29 +23,65 @@ import torch
 from ..data.corpus import Corpus
 from ..files import hash_bits, hash_uniform
 
-IGNORE = -1  # a target that selections no part in the loss
-# Chunks of a step, and the multiple of characters that rows are padded to. A processor
-# wants what fits its caches; a GPU few calls, and few shapes of work to record.
+IGNORE = -1  # a target that has no part in the loss
+# Micro-batches of a step, and the multiple of characters that rows are padded to. A
+# processor wants what fits its caches; a GPU few calls, and few shapes of work to record.
 LAYOUT = {"cpu": (8, 1), "cuda": (4, 32)}
 
 
-class Programs:
+def count_targets(micro_batches) -> torch.Tensor:
+    """How many targets there are in micro-batches of (…, b, t): a tensor (…)."""
+    return sum((targets != IGNORE).sum((-2, -1)) for _, targets in micro_batches)
+
+
+class _Rows:
+    """What both kinds of rows share: fingerprints, and finding programs by them.
+
+    A fingerprint is Σ input·weight + Σ (target + 1)·other weight over the columns of a
+    row, modulo 2⁶⁴. Padding (input 0, target `IGNORE`) adds nothing. A subclass has
+    `_weights`, (2, t) on the device, and `_index`: all fingerprints that its rows can
+    have, sorted, and the program of each.
+    """
+
+    def fingerprints(self, micro_batches) -> torch.Tensor:
+        """(…, B) int64 fingerprints of the rows in a batch, still on the device."""
+        return torch.cat(
+            [
+                (x * self._weights[0, : x.shape[-1]]).sum(-1)
+                + ((y - IGNORE) * self._weights[1, : y.shape[-1]]).sum(-1)
+                for x, y in micro_batches
+            ],
+            dim=-1,
+        )
+
+    def identify(self, fingerprints: torch.Tensor) -> np.ndarray:
+        """(…, B) program numbers of rows with these fingerprints; -1: no such row.
+
+        A row whose targets do not follow its inputs is no such row either.
+        """
+        known, ids = self._index
+        fingerprints = fingerprints.cpu().numpy()
+        at = np.minimum(np.searchsorted(known, fingerprints), len(known) - 1)
+        return np.where(known[at] == fingerprints, ids[at], -1)
+
+
+class Programs(_Rows):
     """Whole programs as rows.
 
     Args:
         corpus: programs with their tokens and offsets.
         loss_on: "all" characters, or the "answer" (everything after the prompt).
-        chunks: groups of similar length that a step is computed in.
+        micro_batches: groups of similar length that a step is computed in.
         device: where the tensors go.
         multiple: rows are padded to a multiple of this many characters.
-        None for chunks or multiple: what suits the device (`LAYOUT`).
+        None for micro_batches or multiple: what suits the device (`LAYOUT`).
     """
 
     def __init__(
         self,
         corpus: Corpus,
         loss_on: str = "all",
-        chunks: int | None = None,
+        micro_batches: int | None = None,
         device="cpu",
         multiple: int | None = None,
     ):
@@ -54,7 +89,8 @@ class Programs:
             raise ValueError(f"loss_on is {loss_on!r}; it must be all or answer")
         self.corpus, self.device = corpus, torch.device(device)
         suits = LAYOUT.get(self.device.type, LAYOUT["cpu"])
-        self.chunks, self.multiple = chunks or suits[0], multiple or suits[1]
+        self.n_micro_batches = micro_batches or suits[0]
+        self.multiple = multiple or suits[1]
         self.lengths = corpus.lengths  # (N,)
         self.first_loss = np.zeros(len(corpus), np.int64)
         if loss_on == "answer":
@@ -68,15 +104,15 @@ class Programs:
         self._columns = torch.arange(longest, device=self.device)
 
     def batch(self, ids, step: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Chunks of (inputs, targets), each (…, b, t) integers, for program numbers `ids`.
+        """Micro-batches of (inputs, targets), each (…, b, t) integers.
 
-        Args: ids: (B,) or (M, B). step: not needed here; where `Windows` begin, it is.
+        Args: ids: (B,) or (M, B) programs. step: not needed here; `Windows` need it.
         Targets are the inputs' next characters; `IGNORE` where there is none to learn.
         """
         ids = np.asarray(ids)
         order = np.argsort(self.lengths[ids], axis=-1, kind="stable")
         ids = np.take_along_axis(ids, order, axis=-1)
-        parts = np.array_split(ids, self.chunks, axis=-1)
+        parts = np.array_split(ids, self.n_micro_batches, axis=-1)
         return [self.rows(part) for part in parts if part.size]
 
     def rows(self, ids) -> tuple[torch.Tensor, torch.Tensor]:
@@ -94,61 +130,55 @@ class Programs:
         """(…,) targets that the rows of `ids` (…, B) hold, known before they are made."""
         return (self.lengths[ids] - 1 - self.first_loss[ids]).sum(-1)
 
-    def prints(self, batch) -> torch.Tensor:
-        """(…, B) fingerprints of the rows in `batch`, still on the device."""
-        return torch.cat(
-            [(x * self._weights[: x.shape[-1]]).sum(-1) for x, _ in batch], dim=-1
-        )
-
-    def recognise(self, prints) -> np.ndarray:
-        """(…, B) program numbers with these fingerprints; -1 for a row that is none."""
-        known, order = self._index
-        prints = prints.cpu().numpy()
-        at = np.minimum(np.searchsorted(known, prints), len(known) - 1)
-        return np.where(known[at] == prints, order[at], -1)
-
-    def identify(self, batch) -> np.ndarray:
-        """(…, B) program numbers of the rows in `batch`; -1 for a row that is none."""
-        return self.recognise(self.prints(batch))
+    def canonical(self, ids) -> np.ndarray:
+        """`ids` as they are: no two programs of a corpus make the same row."""
+        return np.asarray(ids)
 
     @functools.cached_property
     def _weights(self):
-        bits = hash_bits(np.arange(len(self._columns)), "fingerprint")
-        return torch.from_numpy(bits.astype(np.int64)).to(self.device)
+        bits = [
+            hash_bits(np.arange(len(self._columns)), k) for k in ("input", "target")
+        ]
+        return torch.from_numpy(np.stack(bits).view(np.int64)).to(self.device)
 
     @functools.cached_property
     def _index(self):
-        """Fingerprints of all programs, sorted, and whose they are.
-
-        One int64 per program: Σ token·weight over its inputs, modulo 2⁶⁴. Padding is
-        token 0 and adds nothing; a text's last character is never an input.
-        """
-        starts, weights = self.corpus.offsets, self._weights.cpu().numpy()
-        prints = np.empty(len(self.lengths), np.int64)
+        starts, (of_input, of_target) = self.corpus.offsets, self._weights.cpu().numpy()
+        found = np.empty(len(self.lengths), np.int64)
         with np.errstate(over="ignore"):
-            for i in range(0, len(prints), 10_000):  # a corpus at once needs gigabytes
-                j = min(i + 10_000, len(prints))
+            for i in range(0, len(found), 10_000):  # a corpus at once needs gigabytes
+                j = min(i + 10_000, len(found))
                 begins, lengths = starts[i:j] - starts[i], self.lengths[i:j]
                 tokens = self.corpus.tokens[starts[i] : starts[j]].astype(np.int64)
-                terms = (
-                    tokens * weights[np.arange(len(tokens)) - begins.repeat(lengths)]
-                )
-                terms[begins + lengths - 1] = 0
-                prints[i:j] = np.add.reduceat(terms, begins)
-        order = np.argsort(prints)
-        return prints[order], order
+                column = np.arange(len(tokens)) - begins.repeat(lengths)
+                terms = tokens * of_input[column]
+                terms[begins + lengths - 1] = 0  # the last character is only a target
+                learnt = column > self.first_loss[i:j].repeat(lengths)
+                terms += np.where(learnt, (tokens - IGNORE) * of_target[column - 1], 0)
+                found[i:j] = np.add.reduceat(terms, begins)
+        order = np.argsort(found)
+        return found[order], order
 
 
-class Windows:
+class Windows(_Rows):
     """Windows over the concatenated corpus, as in the paper's released training code.
 
     The window of a planned program starts at a character of it drawn by lot (the release
-    draws anywhere in the stream), so that schedules and audits mean the same here.
+    draws anywhere in the stream), so that schedules and audits mean the same here. Where
+    fewer than `window` + 1 characters follow, the last window of the stream is taken
+    instead: the last few programs share it.
+
+    A window says where it begins by its characters alone, if no other has the same ones.
+    Equal windows count for the first program that begins one, and `canonical` gives
+    programs that share a window one common number. The audit compares these numbers, so
+    it needs no help from the plan to read a row: `audit(delivered, plan, rows.canonical)`.
+    At the released width of 256, of 20,000 programs only the last few share windows; at
+    a width of 64 one in twenty does.
 
     Args:
         corpus: as above. ids: the programs of the training stream, in their order.
         window: characters in a row. seed: names the draw.
-        chunks: parts that a step is computed in; None: what suits the device.
+        micro_batches: parts that a step is computed in; None: what suits the device.
     """
 
     def __init__(
@@ -157,7 +187,7 @@ class Windows:
         ids,
         window: int = 256,
         seed: int = 0,
-        chunks=None,
+        micro_batches: int | None = None,
         device="cpu",
     ):
         ids = np.asarray(ids)
@@ -173,23 +203,28 @@ class Windows:
         self.lengths = corpus.lengths
         self.starts = np.zeros(len(corpus), np.int64)
         self.starts[ids] = np.cumsum(self.lengths[ids]) - self.lengths[ids]
-        self.window, self.seed = window, seed
-        self.chunks = chunks or LAYOUT.get(self.device.type, LAYOUT["cpu"])[0]
-        self._ids, self._sorted_starts = ids, self.starts[ids]
+        self.window, self.seed, self.ids = window, seed, ids
+        suits = LAYOUT.get(self.device.type, LAYOUT["cpu"])
+        self.n_micro_batches = micro_batches or suits[0]
         self._columns = torch.arange(window + 1, device=self.device)
 
-    def batch(self, ids, step: int = 0):
-        """Chunks of (inputs, targets), each (…, b, window), for ids (B,) or (M, B)."""
+    def batch(self, ids, step: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Micro-batches of (inputs, targets), each (…, b, window), for ids (B,) or (M, B)."""
+        parts = np.array_split(self.places(ids, step), self.n_micro_batches, axis=-1)
+        return [self.rows(part) for part in parts if part.size]
+
+    def places(self, ids, step: int) -> np.ndarray:
+        """(…, B) places in the stream where the windows of `ids` begin at `step`."""
         ids = np.asarray(ids)
         slot = step * ids.shape[-1] + np.arange(ids.shape[-1])
         draw = hash_uniform(slot, "window", self.seed)
-        at = self.starts[ids] + (draw * self.lengths[ids]).astype(np.int64)
-        self._at = np.minimum(at, len(self.stream) - self.window - 1)
-        parts = np.array_split(self._at, self.chunks, axis=-1)
-        return [self._rows(part) for part in parts if part.size]
+        places = self.starts[ids] + (draw * self.lengths[ids]).astype(np.int64)
+        return np.minimum(places, len(self.stream) - self.window - 1)
 
-    def _rows(self, at):
-        rows = self.stream[_send(at, self.device)[..., None] + self._columns].long()
+    def rows(self, places) -> tuple[torch.Tensor, torch.Tensor]:
+        """One (inputs, targets) pair with the window that begins at each of `places`."""
+        at = _send(np.asarray(places), self.device)[..., None] + self._columns
+        rows = self.stream[at].long()  # (…, b, window + 1)
         return rows[..., :-1], rows[..., 1:]
 
     def characters(self, ids) -> np.ndarray:
@@ -197,18 +232,69 @@ class Windows:
         shape = np.shape(ids)
         return np.full(shape[:-1], shape[-1] * self.window)
 
-    def prints(self, batch) -> torch.Tensor:
-        """(…, B) places in the stream where the last batch's windows began."""
-        return torch.from_numpy(self._at)
+    def canonical(self, ids) -> np.ndarray:
+        """`ids`, programs that share a window having the same number; -1 stays -1."""
+        ids = np.asarray(ids)
+        return np.where(ids < 0, -1, self._canonical[ids])
 
-    def recognise(self, prints) -> np.ndarray:
-        """(…, B) the programs that these places belong to."""
-        at = np.searchsorted(self._sorted_starts, prints.numpy(), side="right") - 1
-        return self._ids[at]
+    @functools.cached_property
+    def _weights(self):
+        powers = _powers(ROOT, self.window)
+        both = np.stack([powers, TARGET * powers]).view(np.int64)
+        return torch.from_numpy(both).to(self.device)
 
-    def identify(self, batch) -> np.ndarray:
-        """(…, B) the programs in which the last batch's windows began."""
-        return self.recognise(self.prints(batch))
+    @functools.cached_property
+    def _index(self):
+        """All windows at once by a rolling hash: differences of a running sum Σ tokenᵢ·rⁱ."""
+        stream, W = self.stream.cpu().numpy(), self.window
+        n = len(stream)
+        sums = np.zeros(n + 1, np.uint64)
+        np.cumsum(stream * _powers(ROOT, n), out=sums[1:])
+        hashes = (sums[W:] - sums[:-W]) * _powers(INVERSE, n - W + 1)  # from r⁰ again
+        ones = _powers(ROOT, W).sum()  # targets are counted from 1, see `_Rows`
+        found = (hashes[:-1] + TARGET * (hashes[1:] + ones)).view(np.int64)  # (n - W,)
+        order = np.argsort(found, kind="stable")  # equal windows: the first comes first
+        return found[order], self._program_at(order)
+
+    @functools.cached_property
+    def _canonical(self):
+        """(N,) the smallest of the programs that share windows, directly or by a third."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        known, ids = self._index
+        same = known[1:] == known[:-1]
+        last = len(self.stream) - self.window - 1
+        tail = self.ids[
+            self.starts[self.ids] >= last
+        ]  # all of these get the last window
+        one = np.concatenate([ids[:-1][same], tail])
+        other = np.concatenate(
+            [ids[1:][same], self._program_at(np.full(len(tail), last))]
+        )
+        n = len(self.starts)
+        shared = coo_array((np.ones(len(one)), (one, other)), shape=(n, n))
+        _, group = connected_components(shared, directed=False)
+        return np.unique(group, return_index=True)[1][group]
+
+    def _program_at(self, places):
+        """The programs that these places in the stream belong to."""
+        return self.ids[
+            np.searchsorted(self.starts[self.ids], places, side="right") - 1
+        ]
+
+
+# r of the rolling hash, its inverse modulo 2⁶⁴, and the factor that sets targets apart.
+ROOT = int(hash_bits(0, "root")) // 8 * 8 + 5
+INVERSE = pow(ROOT, -1, 2**64)
+TARGET = hash_bits(0, "target") | np.uint64(1)
+
+
+def _powers(root: int, n: int) -> np.ndarray:
+    """(n,) root⁰, root¹, … modulo 2⁶⁴."""
+    powers = np.full(n, root, np.uint64)
+    powers[:1] = 1
+    return np.cumprod(powers)
 
 
 def _send(array, device) -> torch.Tensor:

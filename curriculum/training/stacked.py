@@ -72,10 +72,10 @@ class Stacked(Backend):
     def backward(self, batches, ids, step):
         if all(maker is batches[0] for maker in batches):
             chunks = batches[0].batch(ids, step)
-            prints = list(batches[0].prints(chunks))
+            prints = list(batches[0].fingerprints(chunks))
         else:
             rows = [m.batch(own, step) for m, own in zip(batches, ids, strict=True)]
-            prints = [m.prints(r) for m, r in zip(batches, rows, strict=True)]
+            prints = [m.fingerprints(r) for m, r in zip(batches, rows, strict=True)]
             chunks = [_stack_rows(parts) for parts in zip(*rows, strict=True)]
         counts = count_targets(chunks)  # (M,)
         losses = torch.zeros(len(self.models), device=self.device)

@@ -1,64 +1,37 @@
-"""The reference trainer does what ours does: the same weights after the same steps."""
+"""The released way does what the fast steps do: the same weights after the same steps."""
 
 import numpy as np
+import pytest
 import torch
 
-from curriculum import files, model
-from curriculum.experiments.bench import steps
+from curriculum import files
+from curriculum.experiments.bench import steps, training
 from curriculum.experiments.bench.reference_model import ReferenceGPT
-from curriculum.experiments.bench.reference_training import ReferenceTrainer
-from curriculum.training import backends
-from curriculum.training.batches import Programs, Windows
+from curriculum.training import Programs, Windows
 
 
-def train_ours(net, rows, ids, steps):
-    machine = backends.CoreParallel([net], [{}])
-    losses = []
-    for step in range(steps):
-        loss, _, counts = machine.backward([rows], ids, step)
-        assert (counts.numpy() == rows.characters(ids)).all()
-        machine.update([1e-3])
-        losses.append(float(loss))
-    return losses
-
-
-def same_logits(net, plain):
-    tokens = torch.randint(net.config.vocab_size, (2, 40))
-    with torch.no_grad():
-        return torch.allclose(net(tokens), plain.model(tokens), atol=2e-3)
-
-
-def test_windows_gathered_one_by_one_give_the_same_step(smoke):
+@pytest.mark.parametrize("kind", ["windows", "programs"])
+def test_the_released_way_and_the_fast_steps_learn_the_same(smoke, kind):
     corpus = smoke[1].corpus
-    net = model.GPT(model.config("nano", corpus.tokenizer.size))
-    plain = ReferenceTrainer(net)
-    before = ReferenceGPT.of(net)
-    rows = Windows(corpus, np.arange(len(corpus)), window=64)
-    ids = np.arange(20)[None]
-    theirs = []
-    for step in range(4):
-        rows.batch(ids[0], step)
-        stream = torch.from_numpy(corpus.tokens.astype(np.int64))
-        theirs.append(plain.on_windows(stream, rows._at, 64))
-    ours = train_ours(net, rows, ids, 4)
-    assert np.allclose(ours, theirs, atol=1e-4) and same_logits(net, plain)
-    plain.model = before
-    assert not same_logits(net, plain)  # something was learnt
 
+    def rows(n=None):
+        if kind == "programs":
+            return Programs(corpus, micro_batches=n)
+        return Windows(corpus, np.arange(len(corpus)), 64, micro_batches=n)
 
-def test_whole_programs_padded_in_one_batch_give_the_same_step(smoke):
-    corpus = smoke[1].corpus
-    net = model.GPT(model.config("nano", corpus.tokenizer.size))
-    plain, ids = ReferenceTrainer(net), np.arange(40, 72)
-    texts = [
-        torch.from_numpy(
-            corpus.tokens[corpus.offsets[i] : corpus.offsets[i + 1]].astype(np.int64)
-        )
-        for i in ids
-    ]
-    theirs = [plain.on_programs(texts) for _ in range(4)]
-    ours = train_ours(net, Programs(corpus), ids[None], 4)
-    assert np.allclose(ours, theirs, atol=1e-4) and same_logits(net, plain)
+    fast = training.Steps("nano", torch.device("cpu"), corpus, rows())
+    gpt = fast.backend.models[0]
+    released, tokens = ReferenceGPT.of(gpt), torch.randint(43, (2, 40))
+
+    def differ():
+        with torch.no_grad():
+            return (gpt(tokens) - released(tokens)).abs().max()
+
+    assert differ() < 1e-5
+    characters = fast.whole_turn()
+    assert differ() > 0.02  # something was learnt
+    assert training.plain_steps(released, rows(1), fast.turn)() == characters
+    assert differ() < 2e-3
 
 
 def test_ladder_and_log_are_measured(tmp_path, capsys):

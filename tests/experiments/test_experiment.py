@@ -271,11 +271,11 @@ def test_generate_score_plan_train_evaluate_in_a_row(tmp_path, capsys):
 
 
 def test_evaluate_reads_saved_weights(arm, tmp_path, capsys):
-    from curriculum.training import loop
+    from curriculum import training
 
     e, data, _, net = arm("hybrid")
     about = {"spec": dataclasses.asdict(e), "config": dataclasses.asdict(net.config)}
-    loop.save_weights(tmp_path / "w.safetensors", net, about)
+    training.save_weights(tmp_path / "w.safetensors", net, about)
     assert (
         main(
             [

@@ -6,10 +6,10 @@ import time
 import pytest
 import torch
 
-from curriculum import files
+from curriculum import files, training
 from curriculum.experiments import experiment, gpu_study, locks, sweep
-from curriculum.training import loop
 from curriculum.training import stacked as S
+from curriculum.training import together
 
 
 def test_the_table_has_a_row_for_every_way(capsys):
@@ -36,7 +36,7 @@ def test_groups_are_as_large_as_pays_and_end_in_time():
 @pytest.fixture
 def stacked(monkeypatch):
     """As on a GPU: whatever trains together is stacked."""
-    monkeypatch.setattr(loop, "choose_backend", lambda d, m: (S.Stacked, "a test"))
+    monkeypatch.setattr(together, "choose_backend", lambda d, m: (S.Stacked, "a test"))
 
 
 def test_runs_trained_together_leave_the_records_of_single_runs(stacked, tmp_path):
@@ -77,14 +77,14 @@ def test_a_whole_session_and_the_next_one(tmp_path):
 def test_the_clock_stops_a_run_at_a_checkpoint_and_it_goes_on(resolved, tmp_path):
     run = resolved("anti", seed=3).state
     run.folder = tmp_path
-    run.spec = loop.TrainConfig(lr=3e-3, checkpoint_every=4)
-    loop.train_together([run], deadline=time.monotonic())
+    run.config = training.TrainConfig(lr=3e-3, checkpoint_every=4)
+    training.train_together([run], deadline=time.monotonic())
     assert run.step == 4 and run.checkpoint.exists()
     fresh = resolved("anti", seed=3).state
-    fresh.folder, fresh.spec = tmp_path, run.spec
+    fresh.folder, fresh.config = tmp_path, run.config
     seen = []
     fresh.callbacks = (lambda r: seen.append(r.step),)
-    loop.train_together([fresh])
+    training.train_together([fresh])
     assert seen[0] == 5 and fresh.done
 
 
@@ -97,9 +97,9 @@ def test_two_processes_with_one_run_do_it_once(resolved):
             waiting = pool.submit(arm.train, lines.append)
             time.sleep(0.3)
             assert not waiting.done() and not (folder / "log.jsonl").exists()
-            loop.train_together([resolved("baseline", seed=1234).state])
+            training.train_together([resolved("baseline", seed=1234).state])
         assert waiting.result().done and lines == []
-    steps = [x["step"] for x in loop.read_log(folder / "log.jsonl")]
+    steps = [x["step"] for x in training.read_log(folder / "log.jsonl")]
     assert steps == sorted(set(steps)) and steps[-1] == arm.plan.steps
 
 

@@ -56,7 +56,7 @@ def measure(size: int, variant: str) -> dict:
 
     from ... import difficulty, model
     from ...ordering import plan, schedules
-    from ...training import batches, loop
+    from ...training import Programs, TrainState, train_together
 
     began = time.perf_counter(), _cpu()  # importing is not counted
     scores = difficulty.score_many(made.codes, ["om_token"]).table["om_token"]
@@ -69,9 +69,9 @@ def measure(size: int, variant: str) -> dict:
     done("plan")
     plan.preflight(order, made.lengths)
     done("preflight")
-    rows = batches.Programs(made)
+    rows = Programs(made)
     net = model.GPT(model.config("pocket", made.tokenizer.size, spec.max_chars))
-    loop.train(net, order, rows, stop_at=TRAINED)
+    train_together([TrainState(net, order, rows)], stop_at=TRAINED)
     done("train")
     return row
 

@@ -13,8 +13,7 @@ from ... import model
 from ...data import corpus
 from ...evaluation import tasks
 from ...ordering import plan, schedules
-from ...training import loop
-from ...training.batches import Programs
+from ...training import Programs, TrainConfig, train
 from . import Stage, reference_evaluation
 from .reference_model import ReferenceGPT
 
@@ -86,5 +85,5 @@ def briefly_trained(size: str, programs, ids, device="cpu", steps=None):
         steps=steps or STEPS[size],
         batch=32,
     )
-    loop.train(net, order, Programs(programs, device=device), loop.TrainConfig(3e-3))
+    train(net, order, Programs(programs, device=device), TrainConfig(3e-3))
     return net

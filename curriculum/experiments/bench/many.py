@@ -1,11 +1,11 @@
 """The stage "many": M models in one process, against one after the other.
 
-Here the reference is our own training step, M times over: the ratio says what training
+The reference is the fast step of one model, M times over: the ratio says what training
 together buys. A processor that is busy with one model gains nothing; a GPU does.
 """
 
 from ...data import corpus
-from ...training.batches import Programs
+from ...training import Programs
 from . import Stage
 from .training import Steps
 
@@ -29,6 +29,6 @@ def stages(size: str, device) -> list[Stage]:
             "characters/s",
             together,
             one_after_the_other,
-            note="reference: our own step, one model after the other",
+            note="reference: the fast step, one model after the other",
         )
     ]

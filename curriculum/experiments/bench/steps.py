@@ -1,10 +1,11 @@
 """What each idea bought, one after the other, and what bought nothing.
 
-- `ladder`: from the plain training step to ours, one change a rung, all rungs in turns.
+- `ladder`: from the released way to the fast step, one change a rung, rungs in turns.
+  All rungs but the last are the plain loop of `training.loop`.
 - `tried`: ideas that sound good, each against what we kept. A ratio below 1 means that
   it made things slower, a ratio near 1 that it was not worth its lines.
 
-    python -m curriculum.bench.steps --out book/results/bench/steps.json
+    python -m curriculum.experiments.bench.steps --out book/results/bench/steps.json
 
 Chapter 11 draws the first and prints the second.
 """
@@ -19,26 +20,22 @@ import torch.nn.functional as F
 
 from ... import files, model
 from ...data import corpus
-from ...training import stacked
-from ...training.batches import IGNORE, Programs
+from ...training import Programs, stacked
 from . import in_turns
-from .reference_training import ReferenceTrainer
-from .training import BATCH, Steps
+from .reference_model import ReferenceGPT
+from .training import BATCH, Steps, plain_steps
 
 
 def ladder(size: str, programs, rounds: int, seconds: float) -> list[dict]:
     """Characters a second of each rung, and its ratio to the first."""
-    rows = Programs(programs)
-    ours = Steps(size, torch.device("cpu"), programs, rows)
-    plain, one_call = ReferenceTrainer(ours.net()), ReferenceTrainer(ours.net())
-    one_call.model = ours.net()  # the same loop around the model of chapter 4
-    one_call.adam = torch.optim.AdamW(one_call.model.parameters(), foreach=False)
-
+    rows, padded = Programs(programs), Programs(programs, micro_batches=1)
+    fast = Steps(size, torch.device("cpu"), programs, rows)
+    released, turn = ReferenceGPT.of(fast.model()), fast.turn
     rungs = {
-        "six heads, one padded batch": ours.plainly(plain),
-        "one attention over all heads": ours.plainly(one_call),
-        "sorted into chunks": textbook(ours.net(), rows, ours.turn),
-        "whole chunks to the cores": lambda: sum(ours() for _ in ours.turn),
+        "six heads, one padded batch": plain_steps(released, padded, turn),
+        "one attention over all heads": plain_steps(fast.model(), padded, turn),
+        "sorted into micro-batches": plain_steps(fast.model(), rows, turn),
+        "micro-batches to the cores": fast.whole_turn,
     }
     found = in_turns(rungs, rounds, seconds)
     first = next(iter(found.values()))
@@ -54,34 +51,13 @@ def ladder(size: str, programs, rounds: int, seconds: float) -> list[dict]:
     ]
 
 
-def textbook(net, rows, turn):
-    """Steps in chunks, every product shared by all cores, AdamW parameter by parameter."""
-    adam = torch.optim.AdamW(net.parameters(), foreach=False)
-
-    def step(ids):
-        characters = float(rows.characters(ids))
-        for inputs, targets in rows.batch(ids):
-            loss = F.cross_entropy(
-                net(inputs).flatten(0, 1),
-                targets.flatten(),
-                ignore_index=IGNORE,
-                reduction="sum",
-            )
-            (loss / characters).backward()
-        adam.step()
-        adam.zero_grad()
-        return characters
-
-    return lambda: sum(step(ids) for ids in turn)
-
-
 def tried(size: str, programs, rounds: int, seconds: float) -> list[dict]:
     """Ideas against what we kept: the ratio of their speeds, idea to kept."""
     device = torch.device("cpu")
 
-    def steps(chunks=8, half=False, members=1, chosen=None):
-        rows = Programs(programs, chunks=chunks)
-        return Steps(size, device, programs, rows, members, chosen, half)
+    def steps(micro_batches=8, half=False, members=1, backend=None):
+        rows = Programs(programs, micro_batches=micro_batches)
+        return Steps(size, device, programs, rows, members, backend, half)
 
     c = model.config(size, programs.tokenizer.size)
     kept, apart, padded = (
@@ -90,12 +66,12 @@ def tried(size: str, programs, rounds: int, seconds: float) -> list[dict]:
     )
     table = torch.randn(model.parameter_count(c))
     ideas = [
-        ("16 chunks in place of 8", steps(16), steps()),
-        ("4 chunks in place of 8", steps(4), steps()),
+        ("16 micro-batches in place of 8", steps(16), steps()),
+        ("4 micro-batches in place of 8", steps(4), steps()),
         ("bfloat16 on the processor", steps(half=True), steps()),
         (
             "4 models stacked in one product, in place of apart",
-            steps(members=4, chosen=stacked.Stacked),
+            steps(members=4, backend=stacked.Stacked),
             steps(members=4),
         ),
         ("attention written out as two batched products", apart, kept),
@@ -144,7 +120,7 @@ def wider(q, k, v):
 
 
 def attending(way, heads, size, rows=8, length=68):
-    """Forward and backward of one layer's attention, for a chunk and on one core."""
+    """Forward and backward of one layer's attention, for a micro-batch and on one core."""
     qkv = torch.randn(3, rows, heads, length, size, requires_grad=True)
     gradient = torch.randn(rows, heads, length, size)
 
