@@ -1,11 +1,11 @@
-"""Corpora: executed programs as text, their twins, honest splits, and tokens.
+"""Corpora: executed programs as text, their near-duplicates, honest splits, and tokens.
 
 - A corpus is a pure function of its spec. Candidates are drawn in blocks, each from a
   generator seeded with the spec and the block's number, so neither the workers nor the
   machine change a character, and a larger corpus begins with the smaller one.
 - What is dropped is counted: programs that raise, print or weigh too much, duplicates.
-- Two programs can be the same to a model without being equal. `near_duplicate_key` knows three
-  kinds of twin, and `split` never lets twins cross from training to test.
+- Two programs can be the same to a model without being equal. `near_duplicate_key` knows
+  three kinds, and `split` never puts near-duplicates into both training and test.
 - Files carry their spec and a hash of their content; reading a damaged file, or one
   made for another spec, is an error that says so.
 
@@ -324,11 +324,11 @@ def _verdict(
     return "too long" if _length(code, output) > spec.max_chars else None, output
 
 
-# ---------------------------------------------------------------- twins and splits
+# ---------------------------------------------------------------- near-duplicates and splits
 
 
 def leakage_report(corpus: Corpus, test_share: float = 0.1, seed: int = 0) -> dict:
-    """How many programs of a naive random test set have a twin in the training set.
+    """How many programs of a naive random test set have a near-duplicate in training.
 
     Returns: {kind: {"crossing": programs, "share": of the test set, "test": its size}}.
     """
@@ -349,7 +349,7 @@ def leakage_report(corpus: Corpus, test_share: float = 0.1, seed: int = 0) -> di
 
 
 class Split(NamedTuple):
-    """Program numbers (int64, ascending) of each side; the kind of twin kept apart."""
+    """Program numbers (int64, ascending) of each side; the kind of near-duplicate kept apart."""
 
     train: np.ndarray
     valid: np.ndarray
@@ -363,9 +363,9 @@ def split(
     shares: tuple[float, float, float] = (0.9, 0.05, 0.05),
     seed: int = 0,
 ) -> Split:
-    """Divide a corpus so that no two twins of kind `by` are on different sides.
+    """Divide a corpus so that no two near-duplicates of kind `by` are on different sides.
 
-    The hash of (seed, twin key) decides, so a program's side does not depend on the
+    The hash of (seed, near-duplicate key) decides, so a program's side does not depend on the
     other programs, and the shares are met on average only.
 
     Raises: ValueError: wrong shares or kind, or a side with a share but no program.
@@ -382,6 +382,6 @@ def split(
         if share and not len(ids):
             raise ValueError(
                 f"the {name} side, share {share:g}, got none of {len(corpus)} programs"
-                f" ({len(set(places))} groups of twins); build a larger corpus"
+                f" ({len(set(places))} groups of near-duplicates); build a larger corpus"
             )
     return Split(*sides, by)

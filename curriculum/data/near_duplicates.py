@@ -1,6 +1,6 @@
 """When two programs are the same to a model without being equal.
 
-A test program whose twin was in the training set measures memory, not skill. Kinds:
+A test program with a near-duplicate in the training set measures memory, not skill. Kinds:
 
 - "text": letter for letter the same;
 - "renamed": the same after renaming variables; spaces and comments do not count;
@@ -26,7 +26,7 @@ _KEPT = _FIXED | lexer.SIGNS
 
 
 def near_duplicate_key(code: str, kind: str) -> str:
-    """What a program's twins of this kind have in common with it.
+    """The text that a program shares with its near-duplicates of this kind.
 
     Args:
         code: any Python source.
@@ -37,7 +37,7 @@ def near_duplicate_key(code: str, kind: str) -> str:
     """
     if kind not in CLONE_KINDS:
         raise ValueError(
-            f"kind of twin is {kind!r}; choose one of {', '.join(CLONE_KINDS)}"
+            f"kind of near-duplicate is {kind!r}; choose one of {', '.join(CLONE_KINDS)}"
         )
     if kind == "text":
         return code

@@ -4,7 +4,7 @@ A corpus is honest only if every `# output` was really printed, and a difficulty
 may want to know how long a program runs. Both need other people's programs executed.
 
 - One child process runs program after program and answers for many at once: the
-  sandbox adds a few microseconds to what compiling and running selections. When a program
+  sandbox adds a few microseconds to what compiling and running takes. When a program
   kills or hangs the child, those not yet answered for are run again, one answer each,
   so that the right one gets the blame; no other program notices.
 - A program gets fresh globals, no input, an empty temporary folder, and limits on

@@ -6,10 +6,11 @@
   symbols* such as `<name>` do; `CONTEXT` says in a line what each of them means.
 - Levels 1.1 to 4.1 add one construct at a time: arithmetic, brackets, conditions,
   chained conditions, for, for with arithmetic, while. One block a program, no nesting.
-- Variant "august" is the code of August 2024: a-z, 0-255, while loops. Variant "july"
-  has July's rules and one-digit numbers with the letters a-e of the first version
-  (January 2024); the July code itself draws from a-z.
-- `sample` keeps no tree and is fast; `derive` selections the same decisions from the same
+- All three published variants. "july" is the generator of July 2024 as the authors'
+  framework has it: one-digit numbers, letters a-e. "july-az" is the same with letters
+  a-z, as their generator's own repository has it. "august" (2024) draws a-z and 0-255
+  and adds while loops.
+- `sample` keeps no tree and is fast; `derive` takes the same decisions from the same
   random numbers and returns the tree.
 - The distribution is that of the published generator, its accidents included; they are
   marked "published quirk".
@@ -49,6 +50,9 @@ class Variant(NamedTuple):
 
 VARIANTS = {
     "july": Variant(tuple("abcde"), tuple("0123456789"), LEVELS[:-1]),
+    "july-az": Variant(
+        tuple("abcdefghijklmnopqrstuvwxyz"), tuple("0123456789"), LEVELS[:-1]
+    ),
     "august": Variant(
         tuple("abcdefghijklmnopqrstuvwxyz"), tuple(map(str, range(256))), LEVELS
     ),

@@ -53,9 +53,7 @@ class CharTokenizer:
 
         Raises: ValueError: an unknown character; it is named, with its place and line.
         """
-        if (
-            text.isascii()
-        ):  # a byte a character, where Unicode selections twelve on the way
+        if text.isascii():  # a byte a character, where Unicode takes twelve on the way
             data = bytearray(text, "ascii")
             if not data.translate(None, self._ascii):  # nothing unknown is left
                 return np.frombuffer(data.translate(self._bytes), dtype=np.uint8)

@@ -175,11 +175,11 @@ class CDM:
         unfitted = cls(weights)  # complain about weights before the long work
         views, steps, known = [], [], {}
         for i, source in enumerate(sources):
-            reading = ParsedProgram.of(source, f"<program {i}>")
-            views.append(_structure(reading))
+            program = ParsedProgram.of(source, f"<program {i}>")
+            views.append(_structure(program))
             # One object for each distinct construct: a tree a program would not fit
             # into the memory of a small machine.
-            steps.append([known.setdefault(s, s) for s in constructs(reading)])
+            steps.append([known.setdefault(s, s) for s in constructs(program)])
         familiarity = familiarity or _count(steps)
         for view, own_steps in zip(views, steps, strict=True):
             view["surprisal"] = familiarity.mean_bits(own_steps)
@@ -198,9 +198,9 @@ class CDM:
         """The three parts of a program, each in [0, 1], before weighting."""
         if self.familiarity is None or self.reference is None:
             raise ValueError("this CDM has no reference corpus: use CDM.fit(sources)")
-        reading = ParsedProgram.of(source)
-        views = _structure(reading)
-        views["surprisal"] = self.familiarity.surprisal(reading)
+        program = ParsedProgram.of(source)
+        views = _structure(program)
+        views["surprisal"] = self.familiarity.surprisal(program)
         share = {
             view: bisect_left(self.reference[view], x) / len(self.reference[view])
             for view, x in views.items()
@@ -216,11 +216,11 @@ class CDM:
         return sum(self.weights[part] * x for part, x in self.parts(source).items())
 
 
-def _structure(reading):
+def _structure(program):
     return {
-        "tokens": reading.lexical.tokens,
-        "depth": reading.depth,
-        "branching": reading.cyclomatic,
+        "tokens": program.lexical.tokens,
+        "depth": program.depth,
+        "branching": program.cyclomatic,
     }
 
 

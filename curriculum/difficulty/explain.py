@@ -40,12 +40,12 @@ def explain_halstead(source: str | ParsedProgram, how: str = "token") -> Halstea
             nothing. "radon": only unary, binary, boolean and comparison operators
             and augmented assignments, and what they are applied to.
     """
-    reading = ParsedProgram.of(source)
+    program = ParsedProgram.of(source)
     if how == "token":
-        return reading.lexical.halstead
+        return program.lexical.halstead
     if how == "radon":
         operators, operands = {}, {}
-        _walk_operators(reading.tree, None, operators, operands)
+        _walk_operators(program.tree, None, operators, operands)
         return Halstead(
             tuple(operators.items()),
             tuple((text, count) for text, count in operands.values()),

@@ -101,7 +101,7 @@ def walk(tree: ast.Module) -> Walk | None:
             else:
                 if kind is ast.Attribute:
                     operands.add(part.attr)
-                else:  # radon selections each for a new operand
+                else:  # radon takes each for a new operand
                     nameless += 1
                 expressions.append(part)
     distinct = len(operands) + nameless

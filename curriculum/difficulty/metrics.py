@@ -38,33 +38,33 @@ class Scorer:
 # --- static: from the text alone ------------------------------------------------
 
 
-def lines(reading: ParsedProgram) -> float:
+def lines(program: ParsedProgram) -> float:
     """Lines that carry code; blank lines and lines of comment only do not count.
 
     Unit: lines. Source: the plain baseline every other scorer has to beat.
     """
-    return reading.lexical.lines
+    return program.lexical.lines
 
 
-def characters(reading: ParsedProgram) -> float:
+def characters(program: ParsedProgram) -> float:
     """Characters of the lines that carry code, indentation and the line breaks between
     them included, comments and white space at line ends left out.
 
     Unit: characters. Source: plain baseline; what a character model has to read.
     """
-    return reading.lexical.characters
+    return program.lexical.characters
 
 
-def tokens(reading: ParsedProgram) -> float:
+def tokens(program: ParsedProgram) -> float:
     """Names, keywords, literals, operators, brackets and punctuation marks; comments,
     line breaks and indentation do not count, and an f-string is one token.
 
     Unit: tokens. Source: plain baseline; Kim and Lee (2024) order data by length.
     """
-    return reading.lexical.tokens
+    return program.lexical.tokens
 
 
-def cyclomatic(reading: ParsedProgram) -> float:
+def cyclomatic(program: ParsedProgram) -> float:
     """Independent paths: 1 + the decisions of the whole file as radon's
     ComplexityVisitor totals them. A file with one function scores as that function
     does. radon adds 1 for each method, leaves out functions nested in functions and
@@ -72,74 +72,74 @@ def cyclomatic(reading: ParsedProgram) -> float:
 
     Unit: paths. Source: McCabe (1976); radon, total_complexity.
     """
-    return reading.cyclomatic
+    return program.cyclomatic
 
 
-def halstead_radon(reading: ParsedProgram) -> float:
+def halstead_radon(program: ParsedProgram) -> float:
     """Halstead difficulty (n1 / 2) * (N2 / n2) over what radon counts as operators:
     unary, binary, boolean, comparison, and augmented assignment. Assignments, calls
     and keywords are none, so a plain for loop scores 0.
 
     Unit: none. Source: Halstead (1977); radon, HalsteadVisitor.
     """
-    return reading.halstead_radon
+    return program.halstead_radon
 
 
-def halstead_token(reading: ParsedProgram) -> float:
+def halstead_token(program: ParsedProgram) -> float:
     """Halstead difficulty (n1 / 2) * (N2 / n2) over tokens. Operators: keywords (but
     True, False, None), signs, punctuation, each pair of brackets once, calls and
     indexing apart from other brackets. Operands: names and literals.
 
     Unit: none. Source: Halstead (1977).
     """
-    return reading.lexical.halstead.difficulty
+    return program.lexical.halstead.difficulty
 
 
-def om_radon(reading: ParsedProgram) -> float:
+def om_radon(program: ParsedProgram) -> float:
     """Overall metric (CC + HD) / 2 with both counted by radon.
 
     Unit: none. Source: Naïr et al. (2024), as summaries of the paper report it.
     """
-    return (reading.cyclomatic + reading.halstead_radon) / 2
+    return (program.cyclomatic + program.halstead_radon) / 2
 
 
-def om_token(reading: ParsedProgram) -> float:
+def om_token(program: ParsedProgram) -> float:
     """Overall metric (CC + HD) / 2 with Halstead's difficulty counted over tokens.
 
     Unit: none. Source: Naïr et al. (2024), as summaries of the paper report it; the
     tool behind the paper's counts is not known.
     """
-    return (reading.cyclomatic + reading.lexical.halstead.difficulty) / 2
+    return (program.cyclomatic + program.lexical.halstead.difficulty) / 2
 
 
-def depth(reading: ParsedProgram) -> float:
+def depth(program: ParsedProgram) -> float:
     """Deepest nesting of if, for, while, try, with and match; elif does not nest, and
     def and class do not count, so wrapping a script in a function changes nothing.
 
     Unit: levels. Source: classical structure measure; our rules for elif and def.
     """
-    return reading.depth
+    return program.depth
 
 
 # --- from the text and a corpus -------------------------------------------------
 
 
-def unfamiliarity(reading: ParsedProgram, familiarity: Familiarity) -> float:
+def unfamiliarity(program: ParsedProgram, familiarity: Familiarity) -> float:
     """Mean surprisal of the program's syntax-tree steps under the corpus.
 
     Unit: bits per construct. Source: ours; one ingredient of the CDM.
     """
-    return familiarity.surprisal(reading)
+    return familiarity.surprisal(program)
 
 
-def cdm(reading: ParsedProgram, metric: CDM) -> float:
+def cdm(program: ParsedProgram, metric: CDM) -> float:
     """Code Difficulty Metric: weighted mean of length, control flow and unfamiliarity,
     each as the share of the corpus that is easier.
 
     Unit: none, 0 to 1. Source: ingredients as summaries of Naïr et al. (2024) name
     them; the formula is ours.
     """
-    return metric.score(reading)
+    return metric.score(program)
 
 
 # --- from a run in the sandbox --------------------------------------------------

@@ -216,7 +216,7 @@ def _parse(source, file, plain_text):
         raise ProgramError(file, None, too_deep) from None
     except ValueError as error:  # lone surrogates, for one
         raise ProgramError(file, None, f"{type(error).__name__}: {error}") from None
-    # A level of the tree selections at least one character, so short texts need no walk.
+    # A level of the tree takes at least one character, so short texts need no walk.
     if len(source) > MAX_NESTING and (line := _too_deep_at(tree)):
         raise ProgramError(file, line, too_deep)
     return tree

@@ -5,13 +5,13 @@ about difficulty can be imported from here too.
 
 Notable points:
 
-- Static scorers share one parse and one walk over the tokens (`reading.py`); their
-  definitions are in `scorers.py`, and `explain.py` shows where a count comes from.
+- Static scorers share one parse and one walk over the tokens (`parse.py`); their
+  definitions are in `metrics.py`, and `explain.py` shows where a count comes from.
 - In a batch a bad program costs only itself: NaN in the table, an entry in `errors`.
 - Worker processes are only a matter of time: the scores are the same for any number.
 - The tool decides the label: radon calls every plain loop trivial (its Halstead
   difficulty is 0), the token definition does not. Both are here, side by side.
-- Neighbours: `cdm.py` (unfamiliarity, CDM), `agreement.py` (labels, agreement).
+- Neighbours: `cdm.py` (unfamiliarity, CDM), `labels.py` (labels, agreement).
 
 Papers: McCabe (1976); Halstead (1977); Naïr, Yamani, Lhadj and Baghdadi (2024).
 Explained in chapter 3.
@@ -240,12 +240,12 @@ def _checked_names(names, registry):
 
 def _fit_to_batch(fit, sources):
     """Fit a corpus to what can be read of a batch; None when nothing can."""
-    readings = _readable(sources)
-    first = next(readings, None)
-    return None if first is None else fit(chain([first], readings))
+    programs = _parsable(sources)
+    first = next(programs, None)
+    return None if first is None else fit(chain([first], programs))
 
 
-def _readable(sources):
+def _parsable(sources):
     for source in sources:
         try:
             yield ParsedProgram(source)
@@ -278,12 +278,12 @@ def _score_texts(sources, scorers, corpus):
     results = []
     for source in sources:
         try:
-            reading = ParsedProgram(source)
+            program = ParsedProgram(source)
             results.append(
                 [
-                    scorer.function(reading)
+                    scorer.function(program)
                     if scorer.needs == "source"
-                    else scorer.function(reading, corpus[scorer.name])
+                    else scorer.function(program, corpus[scorer.name])
                     for scorer in scorers
                 ]
             )

@@ -216,7 +216,10 @@ def test_a_naive_split_leaks(big):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda c: split(c, by="name"), "kind of twin is 'name'; choose one of text"),
+        (
+            lambda c: split(c, by="name"),
+            "kind of near-duplicate is 'name'; choose one of text",
+        ),
         (lambda c: split(c, shares=(0.5, 0.5)), "shares are .*; use three numbers"),
         (lambda c: split(c, shares=(0.9, 0.2, -0.1)), "shares are"),
         (
