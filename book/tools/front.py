@@ -16,7 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from curriculum import experiment, files, records, schedules, stats
+from curriculum import files
+from curriculum.evaluation import stats
+from curriculum.experiments import experiment, records
+from curriculum.experiments.spec import Experiment
+from curriculum.ordering import schedules
 
 BOOK = Path(__file__).resolve().parent.parent
 RESULTS = BOOK / "results"
@@ -73,12 +77,12 @@ def describe(name: str, found: list[dict]) -> str:
         ", ".join(f"{k} {v}" for k, v in r["provenance"]["versions"].items())
         for r in found
     ]
-    changed = {
-        f.name: first["spec"][f.name]
-        for f in dataclasses.fields(experiment.Experiment)
-        if f.name not in ("schedule", "seed", "scale", "study", "device")
-        and first["spec"][f.name] != f.default
-    }
+    spec = first["spec"]
+    changed = dict(spec.get("options", {}))
+    for f in dataclasses.fields(Experiment):
+        if f.name not in ("schedule", "options", "seed", "scale", "study", "device"):
+            if spec.get(f.name, f.default) != f.default:
+                changed[f.name] = spec[f.name]
     command = (
         f"python -m curriculum experiment schedule={','.join(arms)}"
         f" seed={','.join(map(str, seeds))} scale={first['spec']['scale']} study={name}"
@@ -95,8 +99,8 @@ def describe(name: str, found: list[dict]) -> str:
         f" {unique(r['corpus']['hash'][:12] for r in found)}; labels from"
         f" {unique(r['spec']['scorer'] for r in found)}, cut"
         f" {unique(r['spec']['cut'] for r in found)}",
-        "Learning rate": f"peak {first['scale']['rate']:g}, policy"
-        f" {unique(r['spec']['policy'] for r in found)}",
+        "Learning rate": f"peak {first['scale']['lr']:g}, schedule"
+        f" {unique(r['spec']['lr_schedule'] for r in found)}",
         "Test programs": unique(r["corpus"]["test"] for r in found),
         "Audits": f"{clean} of {len(found)} runs delivered exactly as planned",
         "Machine": unique(r["provenance"]["hardware"] for r in found),
@@ -142,7 +146,7 @@ def page() -> str:
 def numbers() -> dict:
     """What the front picture shows: paired differences from the baseline, by arm."""
     found = records.records(STUDY, RESULTS)
-    table = records.by_schedule(found, lambda r: records.share(r, "line"))
+    table = records.by_schedule(found, lambda r: records.accuracy(r, "line"))
     rows = {}
     for arm, values in table.items():
         if arm != "baseline":
@@ -194,11 +198,12 @@ def draw(path, n: dict) -> None:
     plots.style()
     figure = plt.figure(figsize=(10, 4.4))
     grid = figure.add_gridspec(2, 4, width_ratios=(1, 1, 0.12, 1.9))
+    data = None
     for place, name in enumerate(schedules.PAPER):
-        e = experiment.Experiment(schedule=name, scale=STUDY)
-        data = experiment.prepare(e)
+        arm = experiment.resolve(Experiment(schedule=name, scale=STUDY), data)
+        data = arm.data
         axes = figure.add_subplot(grid[place // 2, place % 2])
-        plots.draw_plan(axes, experiment.make_plan(e, data), data.labels)
+        plots.draw_plan(axes, arm.plan, data.labels)
         axes.set(title=name, xlabel="", ylabel="", xticks=[], yticks=[])
     axes = figure.add_subplot(grid[:, 3])
     rows = {a: 100 * np.array(r["differences"]) for a, r in n["arms"].items()}

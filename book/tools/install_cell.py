@@ -36,7 +36,7 @@ REPOSITORY = os.environ.get("CURRICULUM_REPOSITORY", ADDRESS)
 BRANCH, CLONE = "{branch}", "curriculum-book"
 NEEDED = (
     "curriculum torch numpy matplotlib radon pyarrow safetensors scipy "
-    "ipywidgets papermill nbformat"
+    "filelock ipywidgets papermill nbformat"
 )
 
 

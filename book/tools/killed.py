@@ -16,7 +16,10 @@ import threading
 import time
 from pathlib import Path
 
-from curriculum import claims, cluster, experiment, files, launch, train
+from curriculum import files
+from curriculum.experiments import cluster, experiment, locks, sweep
+from curriculum.experiments.spec import Experiment
+from curriculum.training import loop
 
 OUT = Path(__file__).parent.parent / "results" / "killed" / "ray.json"
 
@@ -24,9 +27,9 @@ OUT = Path(__file__).parent.parent / "results" / "killed" / "ray.json"
 def kill(victim, folder, steps: dict):
     """Note which process reached which step; kill the first that got past 400."""
     while not steps.get("over"):
-        holder = claims.holder(launch.checkpoint_claim(victim))
+        holder = locks.holder(sweep.run_lock(victim))
         log = folder / "log.jsonl"
-        lines = train.read_log(log) if holder and log.exists() else []
+        lines = loop.read_log(log) if holder and log.exists() else []
         if lines and lines[-1]["step"]:
             seen = steps.setdefault(holder["pid"], [])
             if lines[-1]["step"] not in seen:
@@ -39,12 +42,11 @@ def kill(victim, folder, steps: dict):
 
 def main():
     words = "schedule=hybrid,baseline study=killed".split()
-    victim, other = experiment.Experiment.parse(words)
+    victim, other = Experiment.parse(words)
     with tempfile.TemporaryDirectory() as place:
         os.environ["CURRICULUM_CACHE"] = place + "/cache"
-        order = experiment.make_plan(victim, experiment.prepare(victim))
         steps, said = {}, []
-        args = victim, experiment.run_folder(victim, order), steps
+        args = victim, experiment.resolve(victim).folder, steps
         watch = threading.Thread(target=kill, args=args)
         watch.start()
 
@@ -54,12 +56,12 @@ def main():
 
         engine = cluster.Ray(jobs=2)
         version = engine.ray.__version__
-        paths = launch.sweep([victim, other], place, engine, notebook=False, show=show)
+        paths = sweep.sweep([victim, other], place, engine, notebook=False, show=show)
         steps["over"] = True
         watch.join()
         again = files.read_json(paths[0])
         os.environ["CURRICULUM_CACHE"] = place + "/alone"
-        alone = launch.run(victim, place + "/alone")
+        alone = sweep.run(victim, place + "/alone")
     first = steps.pop("killed")
     parts = ("results", "audit", "plan", "corpus")
     found = {

@@ -69,7 +69,7 @@ def load_data(e: Experiment, workers: int = 1, progress=None) -> Data:
         corpus = build(spec, workers=workers, progress=progress)
         corpus.save(folder)
     parts = split(corpus, by="renamed")
-    name = e.code.get("scorer", "")[:12] or e.scorer
+    name = e.spec["scorer"].replace(":", "-") + e.code.get("scorer", "")[:12]
     path = folder / f"{name}-{__version__}.npy"
     if path.exists():
         scores = np.load(path)

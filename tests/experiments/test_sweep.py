@@ -1,5 +1,6 @@
 """Sweeps: nothing is done twice, nothing is lost, and one failure stops nobody else."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -156,6 +157,57 @@ def test_a_killed_process_is_replaced(tmp_path, smoke, monkeypatch):
     thread.join()
     assert any("its process died; retry 1 of 3" in line for line in said)
     assert same(files.read_json(path), sweep.run(e, tmp_path / "direct"))
+
+
+def test_sigterm_ends_a_sweep_and_its_workers(tmp_path, resolved):
+    words = ["scale=smoke", "study=tests", "schedule=baseline,hybrid", "seed=42"]
+    words += ["--results", str(tmp_path), "--jobs", "2"]
+    with contextlib.ExitStack() as held:
+        for schedule in ("baseline", "hybrid"):  # whoever wants to train has to wait
+            folder = resolved(schedule, seed=42).folder
+            held.enter_context(locks.lock(folder / "run.lock"))
+        driver = subprocess.Popen(
+            [sys.executable, "-m", "curriculum", "experiment", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        # A driver, two workers, and below each of them the kernel of its notebook.
+        while len(below := descendants(driver.pid)) < 4 and driver.poll() is None:
+            time.sleep(0.1)
+        assert driver.poll() is None, driver.communicate()
+        time.sleep(2)
+        driver.terminate()
+        assert "interrupted" in driver.communicate(timeout=60)[1]
+        assert driver.returncode == 130
+        deadline = time.monotonic() + 10
+        while any(map(alive, below)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not any(map(alive, below))
+    assert not list(tmp_path.rglob("*.holder"))
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes below `pid`, by the table of the system."""
+    lines = subprocess.run(
+        ["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    parents = dict(map(int, line.split()) for line in lines)
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
+    ).stdout
+    return bool(state.strip()) and not state.startswith("Z")
 
 
 def test_two_drivers_share_the_work(tmp_path, smoke):
