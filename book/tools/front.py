@@ -142,7 +142,7 @@ def page() -> str:
 def numbers() -> dict:
     """What the front picture shows: paired differences from the baseline, by arm."""
     found = records.records(STUDY, RESULTS)
-    table = records.by_schedule(found, lambda r: records.share(r, "line"))
+    table = records.by_schedule(found, lambda r: records.accuracy(r, "line"))
     rows = {}
     for arm, values in table.items():
         if arm != "baseline":

@@ -342,16 +342,16 @@ def train_one(a):
 
 def summary(found):
     for task in ("token", "line", "execution"):
-        if found[task]["share"] is not None:
+        if found[task]["accuracy"] is not None:
             print(
-                f"{task:>10}: {found[task]['share']:.3f}"
+                f"{task:>10}: {found[task]['accuracy']:.3f}"
                 f" [{found[task]['low']:.3f}, {found[task]['high']:.3f}]"
             )
 
 
 def evaluate_weights(a):
     from .. import model
-    from ..evaluation import tasks
+    from ..evaluation import evaluate
     from ..files import read_about
     from ..training import loop
     from . import experiment
@@ -363,10 +363,14 @@ def evaluate_weights(a):
     loop.load_weights(a.weights, net)
     data = experiment.prepare(e, progress=progress)
     ids = data.test[: a.programs]
-    found = tasks.evaluate(net, data.corpus, ids, data.labels[ids], a.protocol, e.seed)
+    found = evaluate.evaluate(
+        net, data.corpus, ids, data.labels[ids], a.protocol, e.seed
+    )
     summary(found)
     if a.show:
-        answers = tasks.execution(net, data.corpus, ids[: a.show], a.protocol, e.seed)
+        answers = evaluate.execution(
+            net, data.corpus, ids[: a.show], a.protocol, e.seed
+        )
         for i, truth, predicted in zip(
             answers.ids, answers.truth, answers.predicted, strict=True
         ):

@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import __version__, difficulty, files, model
 from ..data.corpus import Corpus, CorpusSpec, build, split
-from ..evaluation import tasks
+from ..evaluation import evaluate
 from ..ordering import plan, schedules
 from ..training import loop
 from ..training.batches import Programs, Windows
@@ -277,7 +277,7 @@ def make_run(
     """A run that has not begun, with its log and its checkpoints in the cache folder."""
     scale, device = SCALES[e.scale], net.head.weight.device
     watched = watch_set(e, data)
-    watch = tasks.Watch(data.corpus, watched, data.labels[watched])
+    watch = evaluate.Watch(data.corpus, watched, data.labels[watched])
     folder = run_folder(e, order)
     log = loop.Log(folder / "log.jsonl", scale.log_every, watch, show)
     spec = loop.TrainConfig(
@@ -323,8 +323,8 @@ def run_folder(e: Experiment, order: plan.Plan) -> Path:
 def measure(e: Experiment, data: Data, net) -> dict:
     """Results on the test programs under both protocols, and a few answers to look at."""
     ids = data.test[: SCALES[e.scale].test]
-    found = tasks.evaluations(net, data.corpus, ids, data.labels[ids], seed=e.seed)
-    answers = tasks.execution(net, data.corpus, ids[:12])
+    found = evaluate.evaluations(net, data.corpus, ids, data.labels[ids], seed=e.seed)
+    answers = evaluate.execution(net, data.corpus, ids[:12])
     found["examples"] = [
         {"code": data.corpus.codes[i], "truth": t, "predicted": p}
         for i, t, p in zip(

@@ -3,7 +3,7 @@
 - One JSON file per run: spec, plan digest, curves, results under both protocols, the
   audit, the cost, and the provenance without which a number is hearsay.
 - A record is never overwritten by another experiment of the same name.
-- `records`, `share`, `by_schedule` turn a study's files into the arrays behind a figure;
+- `records`, `accuracy`, `by_schedule` turn a study's files into the arrays behind a figure;
   `source_line` is the sentence under it.
 
 Chapter 12 opens one; chapters 6 to 10 rest on them.
@@ -120,6 +120,8 @@ def modern(value):
     if not isinstance(value, dict):
         return value
     found = {RENAMED.get(key, key): modern(item) for key, item in value.items()}
+    if "share" in found and "right" in found:  # of a result; a level's share stays one
+        found = {"accuracy" if k == "share" else k: v for k, v in found.items()}
     if found.get("lr_schedule") in LR_SCHEDULES:
         found["lr_schedule"] = LR_SCHEDULES[found["lr_schedule"]]
     return found
@@ -142,16 +144,17 @@ def records(study: str, root="results") -> list[dict]:
     )
 
 
-def share(
+def accuracy(
     record: dict, task="execution", label=None, construct=None, protocol="exact"
 ) -> float:
-    """One figure of a record: a task's share, overall, of a label or of a grammar level."""
+    """One figure of a record: the accuracy in a task, overall, of a label or of a grammar
+    level; nan where no answer was asked for."""
     group = record["results"][protocol][task]
     if label is not None:
         group = group["by_label"][label]
     if construct is not None:
         group = group["by_construct"][construct]
-    return float("nan") if group["share"] is None else group["share"]
+    return float("nan") if group["accuracy"] is None else group["accuracy"]
 
 
 def by_schedule(found: list[dict], figure) -> dict[str, np.ndarray]:
