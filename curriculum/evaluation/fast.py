@@ -224,19 +224,14 @@ def _tokens(answers, corpus, places, number, predictions):
 def _lines(answers, corpus, places, number, predictions):
     own = predictions.spans.question == number
     row, right = predictions.spans.row[own], predictions.right[own]
-    break_it = (
-        answers.question.protocol == "exact"
-    )  # the line break belongs to the stretch
-    alike = np.full(len(row), 100.0)
+    exact = answers.question.protocol == "exact"  # then spans include the line break
     true = [corpus.texts[i] for i in answers.ids[places]]
+    alike = np.full(len(row), 100.0)
     for i, j in zip(np.flatnonzero(~right), np.flatnonzero(own)[~right], strict=True):
-        start, end = predictions.spans.start[j], predictions.spans.end[j] - break_it
-        text = (
-            predictions.texts[j].removesuffix("\n")
-            if break_it
-            else predictions.texts[j]
-        )
-        alike[i] = edit_similarity(text, true[row[i]][start:end])
+        start, end = predictions.spans.start[j], predictions.spans.end[j] - exact
+        line = predictions.texts[j]
+        line = line.removesuffix("\n") if exact else line
+        alike[i] = edit_similarity(line, true[row[i]][start:end])
     n = len(places)
     total = np.bincount(row, minlength=n)
     answers.right[places] = np.bincount(row, right, minlength=n)

@@ -22,14 +22,14 @@ import numpy as np
 import torch
 
 from ..data.corpus import Corpus, Program
-from .answers import Answers, blank_answers
+from .answers import Answers, Question, blank_answers
 from .generate import sample_next_token
 
 
 @torch.no_grad()
 def next_character(model, tokenizer, text: str, u: float = -1.0) -> str:
     """The character that `model` finds likeliest after `text`, or the draw that `u` in
-    [0, 1) decides. "" where the text fills the context."""
+    [0, 1) decides; "" where the text exceeds the context."""
     if len(text) > model.config.block_size:
         return ""
     tokens = torch.from_numpy(tokenizer.encode(text).astype(np.int64))[None]  # (1, T)
@@ -37,10 +37,21 @@ def next_character(model, tokenizer, text: str, u: float = -1.0) -> str:
     return tokenizer.decode([int(sample_next_token(logits, logits.new_tensor(u)))])
 
 
+def following_of(model, corpus: Corpus, i: int, question: Question):
+    """A function that gives the next character of a text, as the tasks below ask for it:
+    `next_character`, with the number that decides the draw for program `i`."""
+
+    def following(text: str) -> str:
+        u = question.uniform(i, len(text), model.config.block_size)
+        return next_character(model, corpus.tokenizer, text, float(u))
+
+    return following
+
+
 def write(following, text: str, most: int, stop: str | None = None) -> str:
     """Up to `most` characters after `text`; less if all of the text ends in `stop`.
 
-    Args: following: a function of a text that gives its next character.
+    Args: following: gives the next character of a text, see `following_of`.
     """
     begin = len(text)
     for _ in range(most):
@@ -105,25 +116,18 @@ def ask(model, corpus: Corpus, ids, questions) -> list[Answers]:
     """
     found = blank_answers(model, corpus, ids, questions)
     for answers in found:
-        question = answers.question
+        task, protocol = answers.question.task, answers.question.protocol
         for n, i in enumerate(answers.ids.tolist()):
             program = corpus[i]
-
-            def following(text, i=i, question=question):
-                u = question.uniform(i, len(text), model.config.block_size)
-                return next_character(model, corpus.tokenizer, text, float(u))
-
-            if question.task == "token":
+            following = following_of(model, corpus, i, answers.question)
+            if task == "token":
                 right, total = token_completion(program, following)
-            elif question.task == "line":
-                right, total, alike = line_completion(
-                    program, following, question.protocol
-                )
+            elif task == "line":
+                right, total, alike = line_completion(program, following, protocol)
                 answers.similarity[n] = alike
             else:
-                total = 1
-                right, written = execution(program, following, question.protocol)
-                answers.predicted[n] = written
+                right, written = execution(program, following, protocol)
+                total, answers.predicted[n] = 1, written
             answers.right[n], answers.total[n] = right, total
     return found
 
