@@ -3,7 +3,7 @@
 - The architecture of the paper's released code: learned positions, pre-norm blocks,
   GELU, no dropout, an untied head, biases only where the release has them.
 - One fused attention over all heads; the release runs a Python loop over six.
-- With a `generate.KVCache` of keys and values, writing costs one position per character.
+- With a `generate.KVCache` of keys and values, generation computes one position per character.
 - `parameter_count` and `flops_per_token` are formulas. The tests hold them against the
   model itself and against PyTorch's own operation counter.
 
@@ -22,7 +22,7 @@ import torch.nn.functional as F
 
 @dataclass(frozen=True)
 class GPTConfig:
-    """The shape of a model. `width` must be a multiple of `heads`."""
+    """The shape of a model. `n_embd` must be a multiple of `n_head`."""
 
     vocab_size: int  # V, characters the tokenizer knows
     block_size: int = 256  # T, the longest text it can see
@@ -38,8 +38,8 @@ class GPTConfig:
                 )
         if self.n_embd % self.n_head:
             raise ValueError(
-                f"width is {self.n_embd}, not a multiple of heads = {self.n_head};"
-                " every head needs the same share of the width"
+                f"n_embd is {self.n_embd}, not a multiple of n_head = {self.n_head};"
+                " every head needs the same number of channels"
             )
 
 
@@ -72,14 +72,23 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(c.n_embd, 3 * c.n_embd, bias=False)
         self.out = nn.Linear(c.n_embd, c.n_embd)
 
-    def forward(self, x, cache=None, layer=0):
+    def project(self, x):
+        """Queries, keys and values (3, B, H, T, D) of x (B, T, C)."""
         B, T, C = x.shape
         qkv = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, T, D)
-        if cache is None:
+        return qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
+
+    def forward(self, x, cache=None, layer=0):
+        B, T, C = x.shape
+        q, k, v = self.project(x)  # each (B, H, T, D)
+        if cache is not None:
+            k, v = cache.append(layer, k, v)  # (B, H, S + T, D)
+        S = k.shape[2] - T  # tokens that were read before
+        if S == 0:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        else:
-            y = cache.attend(layer, q, k, v)  # (B, H, T, D)
+        else:  # new token t sees the S old ones and the new ones up to itself
+            seen = torch.ones(T, S + T, dtype=torch.bool, device=x.device).tril(S)
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
         y = y.transpose(1, 2).reshape(B, T, C)  # heads side by side again
         return self.out(y)  # (B, T, C)
 
@@ -123,22 +132,30 @@ class GPT(nn.Module):
     def forward(self, tokens, cache=None):
         """Logits (B, T, V) for `tokens` (B, T), integers below V.
 
-        With a `generate.KVCache`, `tokens` continue what it holds. Raises ValueError
-        beyond the context.
+        With a `generate.KVCache`, `tokens` continue what it holds. Raises ValueError beyond
+        the context.
         """
-        B, T = tokens.shape
-        if cache is None:
-            at = torch.arange(T, device=tokens.device)  # (T,)
-        else:
-            at = cache.positions(T)  # (T,) or (B, T)
-        if T > self.config.block_size:
+        T = tokens.shape[1]
+        S = 0 if cache is None else cache.length  # tokens that were read before
+        if S + T > self.config.block_size:
             raise ValueError(
-                f"{T} characters exceed the context of {self.config.block_size}"
+                f"{S + T} characters exceed the context of {self.config.block_size}"
             )
+        at = torch.arange(S, S + T, device=tokens.device)  # (T,)
         x = self.characters(tokens) + self.positions(at)  # (B, T, C)
         for layer, block in enumerate(self.blocks):
             x = block(x, cache, layer)  # (B, T, C)
         return self.head(self.norm(x))  # (B, T, V)
+
+
+def check_finite(model: nn.Module) -> None:
+    """Raise a ValueError that names the first weight of `model` with a NaN or infinity."""
+    for name, weight in model.named_parameters():
+        if not weight.isfinite().all():
+            raise ValueError(
+                f"{name} has weights that are not finite: training has diverged;"
+                " train again with a lower learning rate"
+            )
 
 
 def parameter_count(c: GPTConfig) -> int:

@@ -6,10 +6,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from curriculum import model as M
+from curriculum.evaluation.generate import KVCache
 
 
 @pytest.fixture(scope="module")
-def net():
+def model():
     return M.GPT(M.config("nano", 43, block_size=48), seed=1).eval()
 
 
@@ -27,10 +28,10 @@ def test_parameter_formula_counts_the_real_model(size, vocabulary, context):
 @pytest.mark.parametrize("size, length", [("nano", 7), ("pocket", 33), ("paper", 64)])
 def test_flop_formula_agrees_with_pytorchs_counter(size, length):
     c = M.config(size, 43)
-    net, tokens = M.GPT(c), torch.zeros(3, length, dtype=torch.long)
+    model, tokens = M.GPT(c), torch.zeros(3, length, dtype=torch.long)
     # PyTorch counts attention only when it is spelled out as matrix products
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        loss = net(tokens).sum()
+        loss = model(tokens).sum()
         forward = counter.get_total_flops()
         loss.backward()
     per_token = forward / tokens.numel()
@@ -39,13 +40,35 @@ def test_flop_formula_agrees_with_pytorchs_counter(size, length):
     assert total == pytest.approx(M.training_flops(c, length), rel=0.02)
 
 
-def test_no_position_sees_the_future(net):
+def test_no_position_sees_the_future(model):
     tokens = torch.randint(43, (2, 20), generator=torch.Generator().manual_seed(0))
     changed = tokens.clone()
     changed[:, 12:] = (changed[:, 12:] + 1) % 43
-    before, after = net(tokens), net(changed)
+    before, after = model(tokens), model(changed)
     assert torch.equal(before[:, :12], after[:, :12])
     assert not torch.allclose(before[:, 12:], after[:, 12:])
+
+
+def test_a_cache_changes_nothing(model):
+    """Tokens in parts of any size give the logits of one pass over all of them."""
+    tokens = torch.randint(43, (2, 20), generator=torch.Generator().manual_seed(0))
+    cache = KVCache(model.config.n_layer)
+    parts = [model(part, cache) for part in tokens.split([7, 1, 4, 1, 7], dim=1)]
+    assert cache.length == 20
+    assert torch.allclose(torch.cat(parts, 1), model(tokens), atol=1e-5)
+    with pytest.raises(ValueError, match="50 characters exceed the context of 48"):
+        model(torch.zeros(2, 30, dtype=torch.long), cache)
+
+
+def test_weights_that_are_not_finite_are_named():
+    model = M.GPT(M.config("nano", 43))
+    M.check_finite(model)
+    with torch.no_grad():
+        model.blocks[1].mlp[0].weight[3, 4] = float("nan")
+    with pytest.raises(
+        ValueError, match="blocks.1.mlp.0.weight has weights that are not"
+    ):
+        M.check_finite(model)
 
 
 def test_first_weights_depend_on_the_seed_alone():
@@ -62,12 +85,12 @@ def test_first_weights_depend_on_the_seed_alone():
     assert not torch.equal(one.head.weight, M.GPT(c, seed=4).head.weight)
 
 
-def test_bad_shapes_name_the_value(net):
-    with pytest.raises(ValueError, match="width is 30, not a multiple of heads = 4"):
+def test_bad_shapes_name_the_value(model):
+    with pytest.raises(ValueError, match="n_embd is 30, not a multiple of n_head = 4"):
         M.GPTConfig(43, n_head=4, n_embd=30)
     with pytest.raises(ValueError, match="n_layer is 0"):
         M.GPTConfig(43, n_layer=0)
     with pytest.raises(ValueError, match="model size is 'huge'"):
         M.config("huge", 43)
     with pytest.raises(ValueError, match="49 characters exceed the context of 48"):
-        net(torch.zeros(1, 49, dtype=torch.long))
+        model(torch.zeros(1, 49, dtype=torch.long))

@@ -16,7 +16,7 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from ..files import hash_uniform
 
@@ -131,13 +131,27 @@ def sign_flip(difference, most: int = 4096) -> float:
 def detectable(difference, power: float = 0.8, level: float = 0.95) -> float:
     """Smallest true mean difference a paired t-test of this spread and n would find.
 
+    Exact: the effect at which the noncentral t distribution gives the test this power.
     Say it before a comparison: a null result below this size is no evidence of no effect.
     """
+    if not 1 - level < power < 1:
+        raise ValueError(f"power is {power}; it must be between {1 - level:g} and 1")
     n = len(difference)
     if n < 2:
         return float("inf")
-    t = stats.t.ppf(0.5 + level / 2, n - 1) + stats.t.ppf(power, n - 1)
-    return float(t * np.std(difference, ddof=1) / np.sqrt(n))
+    critical = stats.t.ppf(0.5 + level / 2, n - 1)
+
+    def missing(nc):  # nc: the true mean difference in standard errors
+        wrong_sign = stats.nct.cdf(
+            -critical, n - 1, nc
+        )  # nan in scipy where below 1e-16
+        return stats.nct.sf(critical, n - 1, nc) + np.nan_to_num(wrong_sign) - power
+
+    most = 2 * critical
+    while missing(most) < 0:
+        most *= 2
+    nc = optimize.brentq(missing, 0, most)
+    return float(nc * np.std(difference, ddof=1) / np.sqrt(n))
 
 
 def bootstrap(values, statistic=np.mean, draws: int = 2000, level: float = 0.95):
@@ -157,7 +171,7 @@ def bootstrap(values, statistic=np.mean, draws: int = 2000, level: float = 0.95)
 def holm(p) -> np.ndarray:
     """Holm's step-down adjusted p-values, in the order given."""
     p = np.asarray(p, float)
-    order = np.argsort(p)
+    order = np.argsort(p, kind="stable")
     adjusted = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
     out = np.empty(len(p))
     out[order] = np.minimum(adjusted, 1.0)

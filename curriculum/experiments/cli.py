@@ -348,16 +348,16 @@ def train_one(a):
 
 def summary(found):
     for task in ("token", "line", "execution"):
-        if found[task]["share"] is not None:
+        if found[task]["accuracy"] is not None:
             print(
-                f"{task:>10}: {found[task]['share']:.3f}"
+                f"{task:>10}: {found[task]['accuracy']:.3f}"
                 f" [{found[task]['low']:.3f}, {found[task]['high']:.3f}]"
             )
 
 
 def evaluate_weights(a):
     from .. import model, training
-    from ..evaluation import tasks
+    from ..evaluation import evaluate
     from ..files import read_about
     from .experiment import load_data
     from .records import modern
@@ -370,10 +370,12 @@ def evaluate_weights(a):
     training.load_weights(a.weights, trained)
     data = load_data(e, progress=progress)
     ids, corpus = data.test[: a.programs], data.corpus
-    found = tasks.evaluate(trained, corpus, ids, data.labels[ids], a.protocol, e.seed)
+    found = evaluate.evaluate(
+        trained, corpus, ids, data.labels[ids], a.protocol, e.seed
+    )
     summary(found)
     if a.show:
-        answers = tasks.execution(trained, corpus, ids[: a.show], a.protocol, e.seed)
+        answers = evaluate.execution(trained, corpus, ids[: a.show], a.protocol, e.seed)
         for i, truth, predicted in zip(
             answers.ids, answers.truth, answers.predicted, strict=True
         ):

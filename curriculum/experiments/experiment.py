@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import __version__, difficulty, files, model, training
 from ..data.corpus import Corpus, CorpusSpec, build, split
-from ..evaluation import tasks
+from ..evaluation import evaluate
 from ..ordering import audit
 from ..ordering.plan import Plan, preflight
 from ..training import Programs, Windows
@@ -190,7 +190,7 @@ class Arm:
     def log(self, show=None) -> training.Log:
         """The callback that logs validation losses; `show` is called with each line."""
         watched = self.validation_ids()
-        watch = tasks.Watch(self.data.corpus, watched, self.data.labels[watched])
+        watch = evaluate.Watch(self.data.corpus, watched, self.data.labels[watched])
         return training.Log(
             self.folder / "log.jsonl", self.scale.log_every, watch, show
         )
@@ -246,10 +246,10 @@ class Arm:
     def _evaluate(self) -> dict:
         data, corpus = self.data, self.data.corpus
         ids = data.test[: self.scale.test]
-        found = tasks.evaluations(
+        found = evaluate.evaluations(
             self.model, corpus, ids, data.labels[ids], seed=self.experiment.seed
         )
-        answers = tasks.execution(self.model, corpus, ids[:12])
+        answers = evaluate.execution(self.model, corpus, ids[:12])
         found["examples"] = [
             {"code": corpus.codes[i], "truth": t, "predicted": p}
             for i, t, p in zip(

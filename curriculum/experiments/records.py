@@ -87,6 +87,8 @@ def modern(value):
     if not isinstance(value, dict):
         return value
     found = {RENAMED.get(key, key): modern(item) for key, item in value.items()}
+    if "share" in found and "right" in found:  # of a result; a level's share stays one
+        found = {"accuracy" if k == "share" else k: v for k, v in found.items()}
     if found.get("lr_schedule") in LR_SCHEDULES:
         found["lr_schedule"] = LR_SCHEDULES[found["lr_schedule"]]
     if "replay" in found and "schedule" in found:  # once a field, now an option
@@ -130,13 +132,14 @@ def records(study: str, root="results") -> list[dict]:
 def accuracy(
     record: dict, task="execution", label=None, construct=None, protocol="exact"
 ) -> float:
-    """One figure of a record: a task's accuracy, overall, of a label or a grammar level."""
+    """One figure of a record: the accuracy in a task, overall, of a label or of a grammar
+    level; nan where no answer was asked for."""
     group = record["results"][protocol][task]
     if label is not None:
         group = group["by_label"][label]
     if construct is not None:
         group = group["by_construct"][construct]
-    return float("nan") if group["share"] is None else group["share"]
+    return float("nan") if group["accuracy"] is None else group["accuracy"]
 
 
 def by_schedule(found: list[dict], figure) -> dict[str, np.ndarray]:

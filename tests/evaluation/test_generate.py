@@ -1,96 +1,88 @@
-"""ParsedProgram and writing on: with a cache and branches as without."""
+"""Generation, with a cache as without, and draws that belong to seed and prompt alone."""
 
 import pytest
 import torch
 
-from curriculum import model as M
-from curriculum.evaluation import generate as D
+from curriculum.evaluation.generate import generate, sample_next_token
+from curriculum.model import GPT, config
 
 
 @pytest.fixture(scope="module")
-def net():
-    return M.GPT(M.config("nano", 43, block_size=48), seed=1).eval()
+def model():
+    return GPT(config("nano", 43, block_size=48), seed=1).eval()
 
 
-def test_branches_see_what_one_pass_sees(net):
-    """Several texts, read in parts; branches from their middle, some of them ended."""
-    g = torch.Generator().manual_seed(1)
-    long, short = (torch.randint(43, (3, n), generator=g) for n in (30, 22))
-    cache = D.KVCache(net)
-    with torch.no_grad():
-        assert torch.allclose(net(long, cache), net(long), atol=1e-5)
-        net(short, cache)
-        texts = torch.tensor([0, 0, 2, 3, 3, 3, 5])
-        cuts = torch.tensor([4, 29, 7, 1, 22, 5, 16])
-        whole = [[*long, *short][t][:c] for t, c in zip(texts, cuts, strict=True)]
-        cache.branch(texts, cuts)
-        for turn in range(18):
-            more = torch.randint(43, (len(whole),), generator=g)
-            whole = [torch.cat([w, m[None]]) for w, m in zip(whole, more, strict=True)]
-            logits = net(more[:, None], cache)[:, 0]
-            cache.written += 1
-            for text, one in zip(whole, logits, strict=True):
-                assert torch.allclose(net(text[None])[0, -1], one, atol=1e-5)
-            if turn in (3, 12):  # text 0 is left with one branch, then 3 alone remains
-                rows = torch.tensor([1, 2, 3, 5] if turn == 3 else [2, 3])
-                whole = [whole[r] for r in rows]
-                cache.keep(rows)
+def prompts(*lengths):
+    g = torch.Generator().manual_seed(2)
+    return [torch.randint(43, (n,), generator=g) for n in lengths]
 
 
-def test_chance_draws_from_the_softmax():
+def test_uniform_numbers_draw_from_the_softmax():
     logits = torch.tensor([0.1, 0.6, 0.3]).log()
-    chance = (torch.arange(1000) + 0.5) / 1000  # evenly over [0, 1)
-    drawn = D.sample_next_token(logits.expand(1000, 3), chance)
+    u = (torch.arange(1000) + 0.5) / 1000  # evenly over [0, 1)
+    drawn = sample_next_token(logits.expand(1000, 3), u)
     assert torch.bincount(drawn).tolist() == [100, 600, 300]
-    mixed = D.sample_next_token(logits.expand(2, 3), torch.tensor([0.05, -1.0]))
-    assert mixed.tolist() == [0, 1]  # a negative number selections the likeliest
+    mixed = sample_next_token(logits.expand(2, 3), torch.tensor([0.05, -1.0]))
+    assert mixed.tolist() == [0, 1]  # a negative number takes the likeliest
 
 
-def slow(net, prompt, new, stop):
-    """The plain way: the whole text again for every character."""
+def plainly(model, prompt, new, stop):
+    """Without a cache: the whole text again for every character."""
     text = prompt.tolist()
-    while len(text) < len(prompt) + new and len(text) < net.config.block_size:
-        text.append(int(net(torch.tensor([text]))[0, -1].argmax()))
-        if stop and text[-1] == stop[1] and stop[0] in (None, text[-2]):
+    while len(text) < len(prompt) + new and len(text) < model.config.block_size:
+        text.append(int(model(torch.tensor([text]))[0, -1].argmax()))
+        if stop and tuple(text[-len(stop) :]) == stop:
             break
     return text[len(prompt) :]
 
 
-@pytest.mark.parametrize("stop", [None, (None, 5), (7, 7)])
-def test_generation_of_ragged_prompts_equals_the_plain_way(net, stop):
-    g = torch.Generator().manual_seed(2)
-    prompts = [torch.randint(43, (n,), generator=g) for n in (3, 17, 1, 46, 9, 48)]
-    new = torch.tensor([12, 5, 20, 9, 0, 4])
-    texts = D.generate(net, prompts, new, stop)
-    for prompt, n, text in zip(prompts, new.tolist(), texts, strict=True):
-        assert text.tolist() == slow(net, prompt, n, stop)
+@pytest.mark.parametrize("new", [0, 1, 20])
+def test_a_cache_changes_nothing(model, new):
+    for prompt in prompts(3, 17, 1, 46, 48):
+        free = plainly(model, prompt, new, ())
+        for stop in [(), tuple(free[1:2]), tuple(free[2:4])]:
+            (text,) = generate(model, [prompt], new, stop)
+            assert text.tolist() == plainly(model, prompt, new, stop)
 
 
-def test_generation_stops_at_the_stop(net):
-    prompts = [
-        torch.randint(43, (n,), generator=torch.Generator().manual_seed(n))
-        for n in range(1, 9)
-    ]
-    free = D.generate(net, prompts, 30)
-    some = next(t for t in free if len(set(t.tolist())) > 1)
-    end = int(some[1])
-    stopped = D.generate(net, prompts, 30, (None, end))
-    for full, text in zip(free, stopped, strict=True):
-        full = full.tolist()
-        first = full.index(end) + 1 if end in full else len(full)
-        assert text.tolist() == full[:first]
+def test_a_stop_counts_the_end_of_the_prompt_but_needs_a_new_character(model):
+    (prompt,) = prompts(5)
+    first = int(generate(model, [prompt], 1)[0])
+    last = int(prompt[-1])
+    assert len(generate(model, [prompt], 9, stop=(last, first))[0]) == 1
+    always_one = torch.full((4,), first)
+    (text,) = generate(model, [always_one], 9, stop=(first,))
+    assert len(text) >= 1
 
 
-def test_sampling_is_repeatable_and_seeded(net):
-    prompts = [torch.tensor([1, 2, 3])] * 4
+def test_draws_depend_on_seed_and_prompt_alone(model):
+    one, two = prompts(6, 9)
+    (alone,) = generate(model, [two], 20, seed=3)
+    _, second, again = generate(model, [one, two, two], 20, seed=3)
+    assert torch.equal(alone, second) and torch.equal(alone, again)
+    assert not torch.equal(alone, generate(model, [two], 20, seed=4)[0])
+    assert torch.equal(alone[:7], generate(model, [two], 7, seed=3)[0])
+    other = one.clone()
+    other[0] = (other[0] + 1) % 43  # another prompt, other numbers to draw with
+    texts = generate(model, [one, other], 20, seed=3)
+    assert not torch.equal(*texts)
 
-    def draw(seed):
-        generator = torch.Generator().manual_seed(seed)
-        return torch.stack(D.generate(net, prompts, 10, generator=generator))
 
-    assert torch.equal(draw(0), draw(0)) and not torch.equal(draw(0), draw(1))
+def test_draws_are_from_the_softmax(model):
+    (prompt,) = prompts(6)
+    with torch.no_grad():
+        p = model(prompt[None])[0, -1].softmax(-1).double()
+    draws = 500
+    first = [generate(model, [prompt], 1, seed=s)[0][0] for s in range(draws)]
+    counts = torch.bincount(torch.stack(first), minlength=43)
+    spread = (draws * p * (1 - p)).sqrt()
+    assert ((counts - draws * p).abs() < 4.5 * spread).all()
 
 
-def test_a_prompt_without_room_stays_as_it_is(net):
-    full = torch.zeros(48, dtype=torch.long)
-    assert [len(t) for t in D.generate(net, [full, full[:47]], 5)] == [0, 1]
+def test_prompts_that_cannot_be_continued_are_refused(model):
+    with pytest.raises(ValueError, match="prompts is empty"):
+        generate(model, [], 5)
+    with pytest.raises(ValueError, match="prompt 1 is empty"):
+        generate(model, [*prompts(3), torch.tensor([], dtype=torch.long)], 5)
+    with pytest.raises(ValueError, match="49 tokens, more than the context"):
+        generate(model, prompts(49), 5)

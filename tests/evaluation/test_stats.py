@@ -76,6 +76,24 @@ def test_detectable_effect_is_detected_four_times_in_five():
     )
     assert 0.72 < hits / 800 < 0.88
     assert stats.detectable([0.1]) == float("inf")
+    assert stats.detectable([0.25, 0.25, 0.25]) == 0
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 40, 1000])
+def test_detectable_is_exact_also_for_few_seeds(n):
+    """The test's power, averaged over the chi-square distribution of the spread."""
+    difference = np.resize([-1.0, 1.0], n)
+    difference /= difference.std(ddof=1)
+    for power in (0.3, 0.8, 0.99):
+        shift = stats.detectable(difference, power) * np.sqrt(n)  # in standard errors
+        spread = np.sqrt(
+            S.chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1)
+        )
+        limit = S.t.ppf(0.975, n - 1) * spread
+        found = S.norm.sf(limit - shift) + S.norm.cdf(-limit - shift)
+        assert found.mean() == pytest.approx(power, abs=1e-3)
+    with pytest.raises(ValueError, match="power is 0.01"):
+        stats.detectable(difference, 0.01)
 
 
 def test_holm_by_hand():

@@ -56,7 +56,7 @@ def test_runs_trained_together_leave_the_records_of_single_runs(stacked, tmp_pat
             other["curve"][-1]["loss"], abs=2e-3
         )
         assert one["cost"]["tokens"] == other["cost"]["tokens"]
-        kept, other = (r["results"]["exact"]["token"]["share"] for r in (one, other))
+        kept, other = (r["results"]["exact"]["token"]["accuracy"] for r in (one, other))
         assert kept == pytest.approx(other, abs=0.01)
 
 
