@@ -182,6 +182,15 @@ def full_arguments(add):
     add("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
+def study_arguments(add):
+    from .spec import RESULTS
+
+    minutes = number(float, 0.001, 1_000_000)
+    add("--minutes", type=minutes, default=10.0, help="time budget")
+    add("--results", type=Path, default=RESULTS, help="folder of the records")
+    add("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
 def bench_arguments(add):
     add("--stages", default="", help="comma-separated names; empty: all of them")
     add("--size", default="paper", help="model size: nano, pocket or paper")
@@ -416,6 +425,18 @@ def full_comparison(a):
         print(path)
 
 
+def study(a):
+    from .study import run_study
+
+    found = run_study(
+        a.minutes,
+        root=a.results,
+        device=a.device,
+        show=lambda line: print(line, flush=True),
+    )
+    print(f"{len(found)} records in {a.results / 'study'}")
+
+
 def benchmark(a):
     from ..files import write_json
     from . import bench
@@ -470,6 +491,11 @@ COMMANDS = {
         full_comparison,
         full_arguments,
         "fit a full comparison on one GPU into a time budget",
+    ),
+    "study": (
+        study,
+        study_arguments,
+        "run the blocks of the study that fit into a time budget",
     ),
     "bench": (
         benchmark,

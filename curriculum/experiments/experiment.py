@@ -195,6 +195,15 @@ class Arm:
             self.folder / "log.jsonl", self.scale.log_every, watch, show
         )
 
+    def test_ids(self) -> np.ndarray:
+        """Programs measured at the end: the first ones, or as many of each grammar level."""
+        test, each = self.data.test, self.scale.per_level
+        if not each:
+            return test[: self.scale.test]
+        levels = self.data.corpus.levels[test]
+        parts = [test[levels == level][:each] for level in np.unique(levels)]
+        return np.sort(np.concatenate(parts))
+
     def validation_ids(self, each: int = 100) -> np.ndarray:
         """Programs whose loss is followed: up to `each` of every label."""
         valid, labels = self.data.valid, self.data.labels
@@ -245,7 +254,7 @@ class Arm:
 
     def _evaluate(self) -> dict:
         data, corpus = self.data, self.data.corpus
-        ids = data.test[: self.scale.test]
+        ids = self.test_ids()
         found = evaluate.evaluations(
             self.model, corpus, ids, data.labels[ids], seed=self.experiment.seed
         )
@@ -272,7 +281,7 @@ class Arm:
                 "programs": len(data.corpus),
                 "dropped": data.corpus.dropped,
                 "train": len(data.train),
-                "test": int(min(len(data.test), self.scale.test)),
+                "test": len(self.test_ids()),
                 "labels": np.bincount(data.labels, minlength=3).tolist(),
             },
             "plan": {

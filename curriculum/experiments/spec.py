@@ -43,6 +43,7 @@ class Scale:
     log_every: int
     keep_weights: bool = False
     block_size: int = 256
+    per_level: int = 0  # test programs of each grammar level; 0: the first ones
 
 
 SCALES = {
@@ -50,6 +51,8 @@ SCALES = {
     "smoke": Scale(1_500, "nano", 24, 16, 3e-3, 60, 8),
     "quick": Scale(20_000, "pocket", 700, 64, 3e-3, 500, 35),
     "desk": Scale(100_000, "pocket", 6_000, 64, 3e-3, 2_000, 250, keep_weights=True),
+    # study: half an hour of a GPU for all of its runs together.
+    "study": Scale(200_000, "paper", 12_000, 32, 2e-3, 3_000, 1_000, per_level=500),
     "paper": Scale(
         1_000_000, "paper", 120_000, 64, 1e-3, 10_000, 2_000, keep_weights=True
     ),
@@ -65,8 +68,8 @@ class Experiment:
     scorer: str = "om_token"  # a name, file.py:function or module:function
     cut: Literal["paper", "tertiles"] = "paper"  # thresholds 2 and 4, or tertiles
     options: dict = field(default_factory=dict, hash=False)  # the schedule's parameters
-    scale: Literal["smoke", "quick", "desk", "paper"] = "quick"
-    variant: Literal["july", "august"] = "july"
+    scale: Literal["smoke", "quick", "desk", "study", "paper"] = "quick"
+    variant: Literal["july", "july-az", "august"] = "july"
     rows: Literal["programs", "windows"] = "programs"  # windows: as released
     loss_on: Literal["all", "answer"] = "all"
     lr_schedule: Literal["multistep", "multistep-restart", "constant"] = "multistep"

@@ -4,7 +4,7 @@
   a share of the run. Nothing here knows a program or a step: that is `plan`'s work.
 - The four of the paper: `baseline`, `sequential`, `incremental`, `hybrid`, with the
   stage lengths of its released training scripts (out of 120 thousand steps).
-- Four controls. `anti`, `random-order` and `multiset` are the hybrid with one thing
+- Four controls. `anti`, `random-order` and `hybrid-shuffled` are the hybrid with one thing
   changed: the ranking turned round or drawn by lot, or the programs shuffled over the
   whole run. `hard-only` trains on hard alone.
 - `warmup` starts with easy programs and then shuffles everything. Continuous versions
@@ -231,13 +231,15 @@ def hard_only() -> Schedule:
 
 
 @schedule
-def multiset(replay: float = 0.5, end: End = "hardest") -> Schedule:
+def hybrid_shuffled(replay: float = 0.5, end: End = "hardest") -> Schedule:
     """What the hybrid of the same seed delivers, in one random order over the whole run.
 
     Every program comes as often as in the hybrid; only the order differs. It separates
     the hybrid's order from its choice of programs, as the controls of Wu et al. (2021).
     """
-    return dataclasses.replace(hybrid(replay, end), name="multiset", shuffle_steps=True)
+    return dataclasses.replace(
+        hybrid(replay, end), name="hybrid-shuffled", shuffle_steps=True
+    )
 
 
 @schedule

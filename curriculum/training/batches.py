@@ -26,7 +26,7 @@ from ..files import hash_bits, hash_uniform
 IGNORE = -1  # a target that has no part in the loss
 # Micro-batches of a step, and the multiple of characters that rows are padded to. A
 # processor wants what fits its caches; a GPU few calls, and few shapes of work to record.
-LAYOUT = {"cpu": (8, 1), "cuda": (4, 32)}
+LAYOUT = {"cpu": (8, 1), "cuda": (6, 16)}
 
 
 def count_targets(micro_batches) -> torch.Tensor:

@@ -11,6 +11,7 @@ Papers: Naïr et al. (2024) for the recipe, Loshchilov & Hutter (2019) for AdamW
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -66,7 +67,7 @@ def learning_rate(config: TrainConfig, plan, step: int) -> float:
     if config.lr_schedule == "constant":
         return config.lr
     starts = restarts(config, plan)
-    cycle = int(np.searchsorted(starts, step, side="right")) - 1
+    cycle = bisect.bisect_right(starts, step) - 1
     first, last = starts[cycle], starts[cycle + 1]
     drops = sum(step - first >= int(part * (last - first)) for part in (0.7, 0.8, 0.9))
     return config.lr * 0.1**drops

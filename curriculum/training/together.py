@@ -71,13 +71,14 @@ def _advance(states, until, backend, deadline):
         config.precision,
     )
     batches = [s.batches for s in states]
+    cycles = [set(restarts(s.config, s.plan)) for s in states]
     for model in models:
         model.train()
     for step in range(states[0].step, until):
         began = time.perf_counter()
-        for s in states:
+        for s, starts in zip(states, cycles, strict=True):
             s.lr = learning_rate(s.config, s.plan, step)
-            if step in restarts(s.config, s.plan):
+            if step in starts:
                 s.optimizer_state.clear()
         ids = np.stack([s.plan.at(step) for s in states])  # (M, B)
         losses, fingerprints, counts = backend.backward(batches, ids, step)

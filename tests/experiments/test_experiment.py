@@ -45,7 +45,7 @@ def record(tmp_path_factory):
         (
             {"schedule": "baseline", "options": {"replay": 0.2}},
             "'baseline' does not take replay; it takes no parameter. replay belongs to"
-            " hybrid, anti, random-order, multiset",
+            " hybrid, anti, random-order, hybrid-shuffled",
         ),
         ({"schedule": "warmup", "options": {"length": 1.0}}, "length is 1.0"),
         ({"seed": 2**63}, "seed is 9223372036854775808"),
@@ -118,7 +118,7 @@ def test_names_tell_experiments_apart():
 
 def test_arms_of_a_seed_differ_in_the_plan_alone(arm):
     _, data, plan, model = arm("baseline")
-    for schedule in ("hybrid", "anti", "hard-only", "multiset", "warmup"):
+    for schedule in ("hybrid", "anti", "hard-only", "hybrid-shuffled", "warmup"):
         _, other_data, other_plan, other_model = arm(schedule)
         assert other_data is data and other_plan.digest != plan.digest
         assert all(

@@ -113,9 +113,11 @@ def test_warmup_is_easy_first_and_then_everything(scored):
 
 
 @pytest.mark.parametrize("options", [{}, {"replay": 0.2, "end": "easiest"}])
-def test_multiset_delivers_what_the_hybrid_delivers_in_another_order(scored, options):
+def test_hybrid_shuffled_delivers_what_the_hybrid_delivers_in_another_order(
+    scored, options
+):
     hybrid = make(scored, "hybrid", seed=3, **options)
-    plan = make(scored, "multiset", seed=3, **options)
+    plan = make(scored, "hybrid-shuffled", seed=3, **options)
     assert (np.sort(plan.table, None) == np.sort(hybrid.table, None)).all()
     assert (plan.table != hybrid.table).mean() > 0.9
     # Easy programs come early in the hybrid, and at any time here.

@@ -1,0 +1,200 @@
+"""The study: blocks of runs, each block trained as one stack, tested on the cores beside.
+
+- What is run is written down in `book/results/study/PROTOCOL.md`; `blocks` is that list.
+- A block is trained together on the GPU. Meanwhile the processor cores answer the test
+  programs for the models of the block before, one process a model.
+- Every run leaves a record with its audit, its curve and its answers to every test
+  program. Records are written as soon as they are known: a run of the clock out loses
+  the block in hand, nothing else.
+
+Run it with `python -m curriculum study --minutes 10`.
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import tempfile
+import time
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import files
+from ..data.corpus import Corpus
+from ..evaluation.answers import PROTOCOLS, TASKS, Question, pack
+from ..evaluation.evaluate import results
+from ..evaluation.fast import ask
+from ..model import GPT, GPTConfig
+from ..training.checkpoint import load_weights, save_weights
+from ..training.device import choose_device
+from ..training.stacked import Stacked
+from ..training.together import train_together
+from .experiment import Arm, Data, load_data, resolve
+from .records import finished, record_path
+from .spec import Experiment
+
+RESTART = {"lr_schedule": "multistep-restart"}
+PRIMARY: tuple[dict, ...] = (
+    {"schedule": "baseline"},
+    {"schedule": "baseline", **RESTART, "cycles": "20,30,70"},
+    {"schedule": "hybrid"},
+    {"schedule": "hybrid", **RESTART},
+    {"schedule": "hybrid-shuffled"},
+)
+OTHERS: tuple[dict, ...] = (
+    {"schedule": "sequential"},
+    {"schedule": "sequential", **RESTART},
+    {"schedule": "incremental"},
+    {"schedule": "incremental", **RESTART},
+    {"schedule": "anti"},
+    {"schedule": "random-order"},
+    {"schedule": "hard-only"},
+    {"schedule": "warmup"},
+    {"schedule": "hybrid", "scorer": "characters", "cut": "tertiles"},
+    {"schedule": "hybrid", "scorer": "om_radon", "cut": "tertiles"},
+)
+
+
+def blocks(scale: str = "study", study: str = "study", device: str = "auto") -> list:
+    """The blocks of the protocol, in the order in which they are run."""
+
+    def block(arms, seeds):
+        fields = {"scale": scale, "study": study, "device": device}
+        return [Experiment(**arm, **fields, seed=s) for s in seeds for arm in arms]
+
+    return [
+        block(PRIMARY, range(8)),
+        block(OTHERS, range(4)),
+        block(PRIMARY, range(8, 16)),
+    ]
+
+
+def run_study(
+    minutes: float,
+    scale: str = "study",
+    root="results",
+    study: str = "study",
+    device: str = "auto",
+    compiled: bool | None = None,
+    processes: int | None = None,
+    only=None,
+    show=print,
+) -> list[Path]:
+    """Run the blocks that fit into `minutes`; returns the paths of all records.
+
+    A block is only begun when the rate of the blocks before says that it can be finished.
+
+    Args:
+        compiled: fuse with `torch.compile`; None: where there is a GPU.
+        processes: that test models beside the training; None: all cores but two.
+        only: numbers of the blocks to consider; None: all.
+    """
+    begin = time.monotonic()
+    chosen, reason = choose_device(device)
+    show(f"device: {chosen} ({reason})")
+    compiled = chosen.type == "cuda" if compiled is None else compiled
+    cores = os.cpu_count() or 1
+    processes = processes or max(1, cores - 2)
+    rate, waiting, known = None, [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, mp_context=context) as pool:
+            for number, block in enumerate(blocks(scale, study, device)):
+                todo = [e for e in block if not finished(e, root)]
+                if not todo or (only is not None and number not in only):
+                    continue
+                arms = _resolve(todo, known, cores)
+                tokens = sum(arm.preflight().tokens for arm in arms)
+                left = 60 * minutes - (time.monotonic() - begin)
+                if rate and tokens / rate > left:
+                    show(f"block {number} needs {tokens / rate:.0f} s, {left:.0f} left")
+                    continue
+                began = time.monotonic()
+                show(f"block {number}: {len(arms)} runs, {tokens:,} characters")
+                _train(arms, compiled, show)
+                rate = tokens / (time.monotonic() - began)
+                show(f"block {number}: {rate:,.0f} characters/s")
+                waiting += [_submit(pool, arm, Path(folder)) for arm in arms]
+                _collect(waiting, root, show, wait=False)
+            _collect(waiting, root, show, wait=True)
+    show(f"done after {(time.monotonic() - begin) / 60:.1f} minutes")
+    every = [e for block in blocks(scale, study, device) for e in block]
+    return [path for e in every if (path := record_path(e, root)).exists()]
+
+
+def _resolve(experiments, known: dict[tuple, Data], cores) -> list[Arm]:
+    """Arms that share programs, scores and rows; the log goes to a folder of the cache."""
+    arms: list[Arm] = []
+    for e in experiments:
+        key = (e.scale, e.variant, e.scorer, e.cut)
+        if key not in known:
+            known[key] = load_data(e, workers=cores)
+        arm = resolve(e, known[key])
+        if arms:  # one corpus, one set of rows on the device
+            arm.batches = arms[0].batches
+        arms.append(arm)
+    return arms
+
+
+def _train(arms, compiled, show) -> None:
+    for arm in arms:
+        arm.state.callbacks = (arm.log(),)
+        arm.state.folder = None  # a block takes minutes: no checkpoints
+    first = arms[0].state
+
+    def tell(state):
+        if state.step % arms[0].scale.log_every == 0:
+            show(f"  step {state.step:,}: loss {state.loss:.4f}, {state.seconds:.0f} s")
+
+    first.callbacks += (tell,)
+    backend = functools.partial(Stacked, compiled=compiled)
+    train_together([arm.state for arm in arms], backend=backend)
+
+
+def _submit(pool, arm: Arm, folder: Path) -> tuple[Arm, Future]:
+    """Hand the trained model and its test programs to a process that tests it."""
+    ids = arm.test_ids()
+    corpus, labels = arm.data.corpus.subset(ids), arm.data.labels[ids]
+    weights = folder / f"{arm.experiment.name}.safetensors"
+    save_weights(weights, arm.model, {}, torch.float32)
+    job = pool.submit(
+        answer, weights, arm.model.config, corpus, ids, labels, arm.experiment.seed
+    )
+    return arm, job
+
+
+def answer(weights, config: GPTConfig, corpus: Corpus, ids, labels, seed: int) -> dict:
+    """All tasks under both protocols, on one core: summed up, and answer by answer.
+
+    Args: corpus, labels: of the test programs alone. ids: their numbers in the whole
+        corpus, by which sampled answers are drawn and packed answers are kept.
+    """
+    torch.set_num_threads(1)
+    model = GPT(config)
+    load_weights(weights, model)
+    questions = [Question(task, p, seed) for p in PROTOCOLS for task in TASKS]
+    found: dict = {
+        p: {"protocol": p, "programs": len(ids), "seed": seed} for p in PROTOCOLS
+    }
+    answers = ask(model, corpus, np.arange(len(ids)), questions)
+    for a in answers:
+        found[a.question.protocol][a.question.task] = results(a, corpus, labels)
+        a.ids = np.asarray(ids)
+    return {"results": found, "answers": pack(answers)}
+
+
+def _collect(waiting, root, show, wait: bool) -> None:
+    """Write the records of the runs whose test is done; `wait` for all of them."""
+    for pair in list(waiting):
+        arm, job = pair
+        if not wait and not job.done():
+            continue
+        said = job.result()
+        path = arm.save(said["results"], root)
+        files.write_json(path.parent / "answers" / path.name, said["answers"])
+        waiting.remove(pair)
+        show(f"  {arm.experiment.name}: tested")

@@ -1,0 +1,83 @@
+"""The study: blocks are trained together, tested beside, and leave whole records."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from curriculum import files
+from curriculum.evaluation.answers import unpack
+from curriculum.experiments import records, study
+from curriculum.experiments.experiment import resolve
+from curriculum.experiments.spec import Experiment
+
+
+def small(arms, seeds):
+    return [
+        Experiment(**arm, scale="smoke", study="tests", device="cpu", seed=seed)
+        for seed in seeds
+        for arm in arms
+    ]
+
+
+@pytest.fixture
+def blocks(monkeypatch):
+    found = [small(study.PRIMARY, [0]), small(study.OTHERS[-2:], [1])]
+    monkeypatch.setattr(study, "blocks", lambda *a: found)
+    return found
+
+
+def test_blocks_leave_records_with_answers(blocks, tmp_path):
+    lines = []
+    paths = study.run_study(
+        5, "smoke", tmp_path, "tests", "cpu", processes=1, show=lines.append
+    )
+    assert len(paths) == 7 and all(e.study == "tests" for b in blocks for e in b)
+    for e in blocks[0] + blocks[1]:
+        record = records.read_record(records.record_path(e, tmp_path))
+        assert records.complete(record) and record["audit"]["wrong_steps"] == 0
+        packed = files.read_json(tmp_path / "tests" / "answers" / f"{e.name}.json")
+        arm = resolve(e)
+        for a in unpack(packed):
+            found = record["results"][a.question.protocol][a.question.task]
+            counts = np.ones(len(a.ids), bool)
+            if a.question.task == "execution" and a.question.protocol == "exact":
+                counts = ~a.empty
+            assert a.accuracy(counts) == found["accuracy"]
+            assert np.array_equal(a.ids, arm.test_ids())
+    # nobody is told a result while the blocks run
+    assert not any("%" in line or "accuracy" in line for line in lines)
+    before = len(lines)
+    study.run_study(
+        5, "smoke", tmp_path, "tests", "cpu", processes=1, show=lines.append
+    )
+    assert len(lines) == before + 2  # the device, the end: everything was there
+
+
+def test_a_stacked_run_is_the_run_of_its_own(blocks, tmp_path):
+    """What a member of a block learns is what it would have learned alone."""
+    study.run_study(5, "smoke", tmp_path, "tests", "cpu", processes=1, only=[0])
+    e = blocks[0][3]
+    arm = resolve(e)
+    state = arm.train()
+    record = records.read_record(records.record_path(e, tmp_path))
+    assert record["plan"]["digest"] == arm.plan.digest
+    assert record["cost"]["tokens"] == state.tokens
+    assert record["curve"][-1]["loss"] == pytest.approx(state.loss, abs=5e-3)
+
+
+def test_the_protocols_blocks():
+    found = study.blocks()
+    names = [e.name for block in found for e in block]
+    assert len(set(names)) == len(names) == 120
+    assert [len(block) for block in found] == [40, 40, 40]
+    assert {e.seed for e in found[0]} | {e.seed for e in found[2]} == set(range(16))
+
+
+def test_the_test_set_is_balanced():
+    arm = resolve(Experiment(scale="smoke", study="tests"))
+    arm.scale = dataclasses.replace(arm.scale, per_level=5)
+    ids = arm.test_ids()
+    levels, counts = np.unique(arm.data.corpus.levels[ids], return_counts=True)
+    assert len(levels) == 6 and set(counts) == {5}
+    assert set(ids) <= set(arm.data.test)
