@@ -302,11 +302,11 @@ class Arm:
             "provenance": files.provenance(),
         }
 
-    def save(self, results: dict, root="results") -> Path:
-        """Write the record, and the weights where the scale keeps them."""
+    def save(self, results: dict, root="results", weights: bool | None = None) -> Path:
+        """Write the record, and the weights too (None: where the scale keeps them)."""
         records.finished(self.experiment, root)  # refuses another experiment's file
         path = records.record_path(self.experiment, root)
-        if self.scale.keep_weights:
+        if self.scale.keep_weights if weights is None else weights:
             about = {
                 "spec": self.experiment.spec,
                 "config": dataclasses.asdict(self.model.config),

@@ -52,7 +52,7 @@ SCALES = {
     "quick": Scale(20_000, "pocket", 700, 64, 3e-3, 500, 35),
     "desk": Scale(100_000, "pocket", 6_000, 64, 3e-3, 2_000, 250, keep_weights=True),
     # study: half an hour of a GPU for all of its runs together.
-    "study": Scale(200_000, "paper", 12_000, 32, 2e-3, 3_000, 1_000, per_level=500),
+    "study": Scale(200_000, "paper", 8_400, 32, 2e-3, 2_400, 1_200, per_level=400),
     "paper": Scale(
         1_000_000, "paper", 120_000, 64, 1e-3, 10_000, 2_000, keep_weights=True
     ),

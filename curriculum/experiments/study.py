@@ -47,16 +47,12 @@ PRIMARY: tuple[dict, ...] = (
 )
 OTHERS: tuple[dict, ...] = (
     {"schedule": "sequential"},
-    {"schedule": "sequential", **RESTART},
     {"schedule": "incremental"},
-    {"schedule": "incremental", **RESTART},
     {"schedule": "anti"},
     {"schedule": "random-order"},
-    {"schedule": "hard-only"},
     {"schedule": "warmup"},
-    {"schedule": "hybrid", "scorer": "characters", "cut": "tertiles"},
-    {"schedule": "hybrid", "scorer": "om_radon", "cut": "tertiles"},
 )
+MARGIN = 1.25  # a smaller block is trained less efficiently than the one before
 
 
 def blocks(scale: str = "study", study: str = "study", device: str = "auto") -> list:
@@ -69,7 +65,6 @@ def blocks(scale: str = "study", study: str = "study", device: str = "auto") -> 
     return [
         block(PRIMARY, range(8)),
         block(OTHERS, range(4)),
-        block(PRIMARY, range(8, 16)),
     ]
 
 
@@ -81,7 +76,8 @@ def run_study(
     device: str = "auto",
     compiled: bool | None = None,
     processes: int | None = None,
-    only=None,
+    reserve: float = 0.0,
+    keep=(0,),
     show=print,
 ) -> list[Path]:
     """Run the blocks that fit into `minutes`; returns the paths of all records.
@@ -91,7 +87,8 @@ def run_study(
     Args:
         compiled: fuse with `torch.compile`; None: where there is a GPU.
         processes: that test models beside the training; None: all cores but two.
-        only: numbers of the blocks to consider; None: all.
+        reserve: seconds that testing the last block should take.
+        keep: seeds whose weights are kept beside their records.
     """
     begin = time.monotonic()
     chosen, reason = choose_device(device)
@@ -105,22 +102,23 @@ def run_study(
         with ProcessPoolExecutor(processes, mp_context=context) as pool:
             for number, block in enumerate(blocks(scale, study, device)):
                 todo = [e for e in block if not finished(e, root)]
-                if not todo or (only is not None and number not in only):
+                if not todo:
                     continue
                 arms = _resolve(todo, known, cores)
                 tokens = sum(arm.preflight().tokens for arm in arms)
                 left = 60 * minutes - (time.monotonic() - begin)
-                if rate and tokens / rate > left:
-                    show(f"block {number} needs {tokens / rate:.0f} s, {left:.0f} left")
+                needed = MARGIN * tokens / rate + reserve if rate else 0.0
+                if needed > left:
+                    show(f"block {number} needs {needed:.0f} s, {left:.0f} are left")
                     continue
                 began = time.monotonic()
                 show(f"block {number}: {len(arms)} runs, {tokens:,} characters")
-                _train(arms, compiled, show)
+                collect = functools.partial(_collect, waiting, root, keep, show)
+                _train(arms, compiled, show, collect)
                 rate = tokens / (time.monotonic() - began)
                 show(f"block {number}: {rate:,.0f} characters/s")
                 waiting += [_submit(pool, arm, Path(folder)) for arm in arms]
-                _collect(waiting, root, show, wait=False)
-            _collect(waiting, root, show, wait=True)
+            _collect(waiting, root, keep, show, wait=True)
     show(f"done after {(time.monotonic() - begin) / 60:.1f} minutes")
     every = [e for block in blocks(scale, study, device) for e in block]
     return [path for e in every if (path := record_path(e, root)).exists()]
@@ -140,7 +138,7 @@ def _resolve(experiments, known: dict[tuple, Data], cores) -> list[Arm]:
     return arms
 
 
-def _train(arms, compiled, show) -> None:
+def _train(arms, compiled, show, meanwhile) -> None:
     for arm in arms:
         arm.state.callbacks = (arm.log(),)
         arm.state.folder = None  # a block takes minutes: no checkpoints
@@ -149,6 +147,7 @@ def _train(arms, compiled, show) -> None:
     def tell(state):
         if state.step % arms[0].scale.log_every == 0:
             show(f"  step {state.step:,}: loss {state.loss:.4f}, {state.seconds:.0f} s")
+            meanwhile()
 
     first.callbacks += (tell,)
     backend = functools.partial(Stacked, compiled=compiled)
@@ -187,14 +186,14 @@ def answer(weights, config: GPTConfig, corpus: Corpus, ids, labels, seed: int) -
     return {"results": found, "answers": pack(answers)}
 
 
-def _collect(waiting, root, show, wait: bool) -> None:
+def _collect(waiting, root, keep, show, wait: bool = False) -> None:
     """Write the records of the runs whose test is done; `wait` for all of them."""
     for pair in list(waiting):
         arm, job = pair
         if not wait and not job.done():
             continue
         said = job.result()
-        path = arm.save(said["results"], root)
+        path = arm.save(said["results"], root, weights=arm.experiment.seed in keep)
         files.write_json(path.parent / "answers" / path.name, said["answers"])
         waiting.remove(pair)
         show(f"  {arm.experiment.name}: tested")

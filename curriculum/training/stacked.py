@@ -56,6 +56,8 @@ class Stacked(Backend):
         self._recorded: dict[tuple, _Recorded] = {}
         # Recordings are replayed one after the other, so they can share their memory.
         self._pool = torch.cuda.graph_pool_handle() if self.record else None
+        if compiled:
+            torch._dynamo.reset()  # code for another number of models is of no use
         compile = functools.partial(torch.compile, dynamic=None)
         self._block = compile(block) if compiled else block
         self._adamw = compile(adamw) if compiled else adamw
