@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from curriculum import files
 from curriculum.__main__ import main
@@ -112,7 +113,7 @@ def test_a_killed_worker_is_replaced_and_its_run_resumes(
 
 def test_a_failure_stops_nobody_else(tmp_path, smoke, ray):
     bad, good = *arms("anti", device="mps"), *arms("anti", seed=2)
-    if X.loop.torch.backends.mps.is_available():
+    if torch.backends.mps.is_available():
         pytest.skip("this machine has the device that should be missing")
     with pytest.raises(RuntimeError, match="anti.*ValueError: device is 'mps'"):
         sweep.sweep(
