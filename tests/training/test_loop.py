@@ -121,8 +121,8 @@ torch.set_num_threads(1)
 from curriculum.experiments import experiment as X
 from curriculum import training as T
 e = X.Experiment(schedule="incremental", scale="smoke", study="tests")
-data = X.prepare(e)
-plan, model = X.make_plan(e, data), X.make_model(e, data)
+arm = X.resolve(e)
+data, plan, model = arm.data, arm.plan, arm.model
 def slow(run):
     print(run.step, flush=True)
     import time; time.sleep(float(sys.argv[2]))

@@ -5,7 +5,7 @@
 - Every size has a process of its own, so that its peak memory is its own. The peak is
   that of this process plus that of the sandbox, as the system counts them: from above,
   for a new process begins with its parent's count.
-- The steps are those of `experiment.prepare` and `learn` at the paper's scale: 120,000
+- The steps are those of `resolve` and `Arm.train` at the paper's scale: 120,000
   steps of 64 programs are planned, a few are trained.
 - The table is in processor time, of this process and the sandbox together: what one core
   has to do, however busy the machine is. The file has the seconds on the wall as well.
