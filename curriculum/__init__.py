@@ -1,10 +1,10 @@
-"""Curriculum learning for small code language models, in rooms read in one sitting.
+"""Curriculum learning for small code language models: the package behind the book.
 
-Data flows one way, and each room imports only the ones before it:
-programs (`tinypy`, `sandbox`) → `corpus` → `difficulty` → `schedules`, `plan` →
-`model`, `train` → `evaluate`, `stats` → `experiment`, `plots`.
+Data flows one way, and a room imports only rooms before it:
+`data` → `difficulty`, `training` → `ordering`, `evaluation` → `plots` → `experiments`.
+`model` is the GPT; `files` keeps results whole and chance repeatable.
 
-The package accompanies the book; every room names the chapter that explains it.
+Every room names the chapter that explains it.
 """
 
 __version__ = "0.2.0"

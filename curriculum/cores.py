@@ -5,7 +5,8 @@
 - Results come in the order of the jobs, whichever was ready first, and a job computes
   alone: the same bits on one core and on sixteen.
 
-`engine` trains with it, `evaluate` asks with it. Chapter 11 measures what it is worth.
+`training/backends.py` trains with it, `evaluation/fast.py` evaluates with it. Chapter 11
+measures what it is worth.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ def draw_curves(axes, curve, key: str = "valid", starts=()) -> None:
     """Loss per difficulty label over the steps of one run, from its log.
 
     Args:
-        curve: lines of `train.read_log`, or a record's "curve".
+        curve: lines of `training.read_log`, or a record's "curve".
         key: "valid" (all characters) or "answer" (those of the output alone).
         starts: steps at which stages begin, drawn as vertical lines.
     """

@@ -7,7 +7,7 @@
 - Chapters: title, "In this chapter", takeaways, exercises with solutions, reading.
 - Only the markup that reads well both in the page and, raw, in Colab.
 
-Each function selections a notebook and yields one line per breach, so that an author sees
+Each function takes a notebook and yields one line per breach, so that an author sees
 all of them at once. `tests/test_notebooks.py` plants each of these breaches.
 """
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from curriculum import files
 from curriculum.experiments import cluster, experiment, locks, sweep
 from curriculum.experiments.spec import Experiment
-from curriculum.training import loop
+from curriculum.training import read_log
 
 OUT = Path(__file__).parent.parent / "results" / "killed" / "ray.json"
 
@@ -29,7 +29,7 @@ def kill(victim, folder, steps: dict):
     while not steps.get("over"):
         holder = locks.holder(sweep.run_lock(victim))
         log = folder / "log.jsonl"
-        lines = loop.read_log(log) if holder and log.exists() else []
+        lines = read_log(log) if holder and log.exists() else []
         if lines and lines[-1]["step"]:
             seen = steps.setdefault(holder["pid"], [])
             if lines[-1]["step"] not in seen:

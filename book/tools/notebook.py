@@ -5,7 +5,7 @@
     python book/tools/notebook.py check book/*.ipynb
 
 - `execute` runs every cell in order in a fresh kernel whose working directory is the
-  notebook's folder, then normalises. A cell that fails, or selections longer than
+  notebook's folder, then normalises. A cell that fails, or takes longer than
   `--timeout`, leaves the file as it was.
 - `normalise` writes the install cell (`install_cell.py`) and the Colab link, turns
   captions into something Colab can show, and removes all that changes from run to
@@ -92,7 +92,7 @@ def _with_first_cells(cells, name, url, branch):
 def _with_captions(cells):
     """After each captioned figure, the caption as text for readers outside the page.
 
-    The built page selections the caption from the cell's metadata, which Colab and
+    The built page takes the caption from the cell's metadata, which Colab and
     JupyterLab never show; the twin is tagged so that the page leaves it out.
     """
     result = []

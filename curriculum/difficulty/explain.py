@@ -148,5 +148,5 @@ def _walk_operators(node, context, operators, operands):
 def _short(operand):
     try:
         return ast.unparse(operand)
-    except RecursionError:  # unparsing selections more stack than scoring
+    except RecursionError:  # unparsing takes more stack than scoring
         return f"({type(operand).__name__})"

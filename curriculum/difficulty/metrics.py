@@ -219,7 +219,7 @@ def with_model_loss(
     """Return a registry that can also score `model_loss`; the old one stays as it is.
 
     Args:
-        function: selections a list of programs, returns one loss each: what a model pays
+        function: takes a list of programs, returns one loss each: what a model pays
             for the true output given the program, in nats per character.
         registry: to extend.
     """

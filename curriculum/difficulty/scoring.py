@@ -37,7 +37,7 @@ from .metrics import SCORERS, STATIC, Scorer
 from .parse import ParsedProgram, ProgramError
 
 # Programs between two progress reports. Fewer texts are not worth a process, and a
-# sandbox selections a moment to start.
+# sandbox takes a moment to start.
 CHUNKS = {"text": 256, "run": 2048, "model": 256}
 
 Error = tuple[int, str, int | None, str]  # (index, file, line if known, reason)
@@ -270,7 +270,7 @@ def _each(job, items, processes):
             ) from None
 
 
-# Each job selections a chunk of programs and returns, for each of them, one value a scorer
+# Each job takes a chunk of programs and returns, for each of them, one value a scorer
 # or the ProgramError that prevented it.
 
 

@@ -109,16 +109,14 @@ def fit(experiments, rates: dict, characters: float, seconds: float) -> tuple:
         sizes = [m for m in rates if m <= len(left)] or [min(rates)]
         # The most work in the time that is left, not the most models at once.
         best = max(sizes, key=lambda m: rates[m])
-        selections = min(best, len(left)) * characters / rates[best]
-        while needed + selections > seconds and (
-            smaller := [m for m in sizes if m < best]
-        ):
+        takes = min(best, len(left)) * characters / rates[best]
+        while needed + takes > seconds and (smaller := [m for m in sizes if m < best]):
             best = max(smaller)
-            selections = best * characters / rates[best]
-        if needed + selections > seconds:
+            takes = best * characters / rates[best]
+        if needed + takes > seconds:
             break
         groups.append(left[:best])
-        left, needed = left[best:], needed + selections
+        left, needed = left[best:], needed + takes
     return groups, needed
 
 

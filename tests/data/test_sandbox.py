@@ -52,7 +52,7 @@ BAD = {
 def outcomes():
     sources = [s for source, _ in BAD.values() for s in (source, GOOD)]
     before = list(Path(tempfile.gettempdir()).glob("sandbox-*"))
-    # Filling 128 MB selections a busy machine a moment: it must not look like a time-out.
+    # Filling 128 MB takes a busy machine a moment: it must not look like a time-out.
     options = dict(seconds=0.5, max_output=200, memory_mb=128)
     one = sandbox.run(sources, **options)
     swift = [i for i, source in enumerate(sources) if "sleep" not in source]

@@ -76,7 +76,7 @@ def measure(stage: Stage, rounds: int = 5, seconds: float = 0.5) -> dict:
 
     Args:
         rounds: turns of each, after one that does not count.
-        seconds: the least time of a turn; work that selections longer is done once.
+        seconds: the least time of a turn; work that takes longer is done once.
     """
     ways = {"ours": stage.ours, "reference": stage.reference}
     if stage.limit:
