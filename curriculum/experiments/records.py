@@ -179,9 +179,10 @@ def answers(record: dict, root="results") -> list[Answers]:
 def right(
     found: list[dict], root="results", task="execution", protocol="exact"
 ) -> dict[str, np.ndarray]:
-    """{arm: (seeds, programs)}: the right answers of each run, program by program.
+    """{arm: (seeds, programs)}: each run's right answers; a row's mean is its accuracy.
 
-    Seeds ascend. Under `exact`, programs that print nothing are left out of execution.
+    In execution 1 is right and 0 wrong; under `exact`, programs that print nothing are
+    left out. Seeds ascend.
     """
     table: dict[str, dict] = {}
     for r in found:
@@ -190,7 +191,9 @@ def right(
                 asked = a.total > 0
                 if a.empty is not None and protocol == "exact":
                     asked &= ~a.empty
-                table.setdefault(arm(r), {})[r["spec"]["seed"]] = a.right[asked]
+                table.setdefault(arm(r), {})[r["spec"]["seed"]] = (
+                    a.right[asked] / a.total[asked].mean()
+                )
     return {
         name: np.stack([runs[seed] for seed in sorted(runs)])
         for name, runs in table.items()
