@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ... import files, training
+from ... import files
+from ...training import choose_device
 
 # Rooms of this folder; each offers stages(size, device) -> list[Stage].
 STAGES = ("generation", "scoring", "training", "many", "evaluation")
@@ -118,7 +119,7 @@ def bench(
             raise ValueError(
                 f"stage is {name!r}; it must be one of {', '.join(STAGES)}"
             )
-    chosen, reason = training.choose_device(device)
+    chosen, reason = choose_device(device)
     rows = []
     for name in stages:
         room = importlib.import_module(f".{name}", __name__)
