@@ -87,10 +87,10 @@ def _advance(states, until, backend, deadline):
             _check(states, losses, step)
         backend.update([s.lr for s in states])
         seconds = time.perf_counter() - began
-        for note in zip(states, losses, fingerprints, counts, strict=True):
-            note[0].note(*note[1:], seconds)
+        for i, s in enumerate(states):
+            s.note(losses[i], fingerprints[i], counts[i], seconds)
             if looking:
-                note[0].sync()
+                s.sync()
         for s in states:
             for callback in s.callbacks:
                 callback(s)

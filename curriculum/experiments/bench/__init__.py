@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from ... import files
-from ...training import choose_device
+from ...training.device import choose_device
 
 # Rooms of this folder; each offers stages(size, device) -> list[Stage].
 STAGES = ("generation", "scoring", "training", "many", "evaluation")
