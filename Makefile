@@ -53,6 +53,8 @@ experiment: $(STAMP)  ## run one experiment: make experiment ARGS="schedule=hybr
 lint: $(STAMP)  ## check style and formatting of code and notebooks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) book/tools/imports.py --check
 
 bench: $(STAMP)  ## measure how fast this machine generates, scores, trains
 	env -u OMP_WAIT_POLICY $(PY) -m curriculum bench $(ARGS)

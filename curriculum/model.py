@@ -168,7 +168,7 @@ def parameter_count(c: GPTConfig) -> int:
     return embeddings + c.n_layer * (attention + mlp + norms) + head
 
 
-def flops_per_token(c: GPTConfig, length: int) -> float:
+def flops_per_token(c: GPTConfig, length: float) -> float:
     """Floating-point operations of the forward pass, per character.
 
     A matrix product costs one multiplication and one addition per weight and token;
@@ -180,6 +180,6 @@ def flops_per_token(c: GPTConfig, length: int) -> float:
     return 2.0 * matrices + 4.0 * c.n_layer * c.n_embd * length
 
 
-def training_flops(c: GPTConfig, length: int) -> float:
+def training_flops(c: GPTConfig, length: float) -> float:
     """Operations of forward and backward together, per character trained on."""
     return 3.0 * flops_per_token(c, length)

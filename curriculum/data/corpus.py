@@ -129,7 +129,7 @@ class Corpus:
         sha.update(b"]")
         return sha.hexdigest()
 
-    def subset(self, ids: Sequence[int]) -> "Corpus":
+    def subset(self, ids: Sequence[int] | np.ndarray) -> "Corpus":
         """The programs with these numbers (or this mask), in this order; same spec."""
         ids = np.asarray(ids)
         ids = np.flatnonzero(ids) if ids.dtype == bool else ids.astype(np.int64)
@@ -384,4 +384,4 @@ def split(
                 f"the {name} side, share {share:g}, got none of {len(corpus)} programs"
                 f" ({len(set(places))} groups of near-duplicates); build a larger corpus"
             )
-    return Split(*sides, by)
+    return Split(sides[0], sides[1], sides[2], by)

@@ -187,7 +187,7 @@ class Sandbox:
         """The child's next line; None if it is silent too long, b"" if it is dead."""
         deadline = time.monotonic() + seconds
         poll = select.poll()
-        poll.register(self._process.stdout, select.POLLIN)
+        poll.register(self._process.stdout, select.POLLIN)  # type: ignore[arg-type]
         while b"\n" not in self._unread:
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(1000 * left):

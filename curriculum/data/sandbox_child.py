@@ -116,7 +116,7 @@ def _counted(block: list[ast.stmt], inside: list[ast.AST]) -> list[ast.stmt]:
     return counted
 
 
-def _notes(targets: list[ast.AST]) -> list[ast.stmt]:
+def _notes(targets) -> list[ast.stmt]:
     names = []
     for node in (n for target in targets for n in ast.walk(target)):
         if isinstance(node, ast.arg):
@@ -138,7 +138,7 @@ def _execute(source: str, max_output: int, counts: _Counts | None) -> list:
     try:
         if counts:
             # The functions hide among the builtins: globals() and dir() show nothing.
-            scope["__builtins__"] |= counts.names()
+            scope["__builtins__"] |= counts.names()  # type: ignore[operator]
             tree = _instrument(ast.parse(source, "<program>"))
             code = compile(tree, "<program>", "exec")
         else:

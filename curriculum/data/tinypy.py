@@ -134,7 +134,7 @@ class _Context:
         self.letters, self.numbers = variant.letters, variant.numbers
         self.names: list[str] = []  # with a first value, in the order they got it
         self.values: dict[str, str] = {}  # the last of a name's first values
-        self.shows = None  # name of the result, once there is one
+        self.shows: str | None = None  # name of the result, once there is one
 
     def new_name(self, random) -> str:
         """any variable; from now on it has a value"""
@@ -159,8 +159,9 @@ class _Context:
 
     def result(self, random) -> str:
         """any variable; from now on the one to print, but (quirk) not yet a `<name>`"""
-        self.shows = _choose(random, self.letters)
-        return self.shows
+        chosen: str = _choose(random, self.letters)
+        self.shows = chosen
+        return chosen
 
     def shown(self, random) -> str:
         """the `<result>` if there is one, else a variable that has a first value"""
@@ -202,7 +203,7 @@ _METHODS: dict[str, Callable] = {
     for name, method in vars(_Context).items()
     if not name.startswith("_") and callable(method)
 }
-CONTEXT: dict[str, str] = {symbol: m.__doc__ for symbol, m in _METHODS.items()}
+CONTEXT: dict[str, str] = {symbol: m.__doc__ or "" for symbol, m in _METHODS.items()}
 
 
 class Sample(NamedTuple):
@@ -306,6 +307,7 @@ def derive(level: str, rng: Random, variant: str = "july") -> Tree:
         return symbol
 
     tree = grow(start)
+    assert isinstance(tree, Tree), "a level is a rule, and rules make trees"
     return Tree("<ALL>", (tree,)) if wanted == "ALL" else tree
 
 

@@ -9,7 +9,7 @@ All of TinyPy is plain. Chapter 11 has the times.
 """
 
 import ast
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Walk(NamedTuple):
@@ -27,7 +27,8 @@ _LOOPS = frozenset({ast.For, ast.AsyncFor, ast.While})
 def walk(tree: ast.Module) -> Walk | None:
     """radon's two counts and the nesting depth; None if a statement is unusual."""
     decisions, deepest = 0, 0
-    blocks, expressions = [(tree.body, 0)], []
+    blocks: list[Any] = [(tree.body, 0)]
+    expressions: list[Any] = []
     operators, operands, nameless, applied = set(), set(), 0, 0
     while blocks:
         block, depth = blocks.pop()
@@ -114,5 +115,6 @@ def elif_below(node: ast.AST) -> ast.If | None:
     if not isinstance(node, ast.If) or len(node.orelse) != 1:
         return None
     below = node.orelse[0]
-    same_column = isinstance(below, ast.If) and below.col_offset == node.col_offset
-    return below if same_column else None
+    if isinstance(below, ast.If) and below.col_offset == node.col_offset:
+        return below
+    return None

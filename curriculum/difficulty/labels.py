@@ -15,15 +15,17 @@ The thresholds 2 and 4 are those that a summary of Naïr, Yamani, Lhadj and Bagh
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-LABELS = ("easy", "medium", "hard")
+Label = Literal["easy", "medium", "hard"]
+LABELS: tuple[Label, ...] = ("easy", "medium", "hard")
 PAPER_CUT = (2.0, 4.0)
 
 
-def label(values: Sequence[float], cut=PAPER_CUT) -> np.ndarray:
+def label(values: Sequence[float] | np.ndarray, cut=PAPER_CUT) -> np.ndarray:
     """Cut scores into 0 easy, 1 medium, 2 hard.
 
     Args:

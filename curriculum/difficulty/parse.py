@@ -157,7 +157,7 @@ class ParsedProgram:
         cls, source: "str | ParsedProgram", file: str = "<program>"
     ) -> "ParsedProgram":
         """Return `source` itself when it has already been read."""
-        return source if isinstance(source, cls) else cls(source, file)
+        return source if isinstance(source, ParsedProgram) else cls(source, file)
 
     @property
     def lexical(self) -> Lexical:

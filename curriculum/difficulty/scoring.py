@@ -142,7 +142,7 @@ def score_many(
     familiarity = familiarity or (cdm.familiarity if cdm else None)
     if familiarity is None and "unfamiliarity" in names:
         familiarity = _fit_to_batch(Familiarity.fit, sources)
-    jobs = {
+    jobs: dict[str, Callable] = {
         "text": partial(
             _score_texts, corpus={"unfamiliarity": familiarity, "cdm": cdm}
         ),
@@ -205,7 +205,8 @@ def collect(paths: Sequence[str | Path]) -> tuple[list[tuple[str, str]], list[Er
             raise ValueError(f"no such file or folder: {path}")
     if not files:
         raise ValueError(f"no *.py file in {', '.join(map(str, paths)) or 'no path'}")
-    found, errors = [], []
+    found: list[tuple[str, str]] = []
+    errors: list[Error] = []
     for i, path in enumerate(files):
         try:
             with tokenize.open(path) as stream:

@@ -53,7 +53,7 @@ def wilson_clustered(right, total, level: float = 0.95) -> tuple[float, float]:
         return 0.0, 1.0
     share, n = right.sum() / total.sum(), np.count_nonzero(total)
     variance = ((right - share * total) ** 2).sum() / total.sum() ** 2
-    effective = share * (1 - share) / variance if variance > 0 else n
+    effective = float(share * (1 - share) / variance if variance > 0 else n)
     return wilson(share * effective, effective, level)
 
 
@@ -258,7 +258,8 @@ def contrast(arm, reference, margin: float = 0.01) -> Contrast:
         sign_flip(by_seed),
         equivalent(by_seed, margin),
         margin,
-        *difference.shape,
+        difference.shape[0],
+        difference.shape[1],
         detectable(by_seed),
     )
 

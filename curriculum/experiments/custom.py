@@ -68,7 +68,7 @@ def load(reference: str) -> Custom:
             exec(compile(source, place, "exec"), module.__dict__)
         else:
             module = importlib.import_module(place)
-            source = Path(module.__file__).read_bytes()
+            source = Path(module.__file__ or "").read_bytes()
     except Exception as error:  # anything that somebody's file may raise
         raise ValueError(
             f"{reference!r} cannot be loaded ({type(error).__name__}: {error}); write"

@@ -262,7 +262,10 @@ class Arm:
         found["examples"] = [
             {"code": corpus.codes[i], "truth": t, "predicted": p}
             for i, t, p in zip(
-                answers.ids.tolist(), answers.truth, answers.predicted, strict=True
+                answers.ids.tolist(),
+                answers.truth or [],
+                answers.predicted or [],
+                strict=True,
             )
         ]
         return found

@@ -170,8 +170,9 @@ def full(
     deadline = begin + 60 * minutes
     chosen, reason = training.choose_device(device)
     show(f"device: {chosen} ({reason})")
+    fields: dict = {"scale": scale, "study": study, "device": device}
     experiments = [
-        Experiment(schedule=arm, scale=scale, seed=seed, study=study, device=device)
+        Experiment(schedule=arm, seed=seed, **fields)
         for seed in range(seeds)
         for arm in arms
     ]

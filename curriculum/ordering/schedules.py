@@ -26,9 +26,8 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
 from ..checks import Range, check, checked, one_of
-from ..difficulty import LABELS
+from ..difficulty.labels import LABELS, Label
 
-Label = Literal["easy", "medium", "hard"]  # difficulty.LABELS
 End = Literal["hardest", "easiest", "random"]
 Ranking = Literal["score", "reversed", "permuted"]
 Pacing = Literal["linear", "root", "geometric", "exponential", "logarithmic", "step"]
@@ -108,6 +107,7 @@ class Schedule:
         """Share of the ranked data open to a pacing schedule at `progress` in [0, 1]."""
         if progress >= self.full_at:
             return 1.0
+        assert self.pacing is not None, "only a pacing schedule has an open share"
         pace = PACING[self.pacing](progress / self.full_at, self.start, self.power)
         return min(1.0, max(self.start, pace))
 

@@ -43,6 +43,9 @@ class _Rows:
     have, sorted, and the program of each.
     """
 
+    _weights: torch.Tensor
+    _index: tuple[np.ndarray, np.ndarray]
+
     def fingerprints(self, micro_batches) -> torch.Tensor:
         """(…, B) int64 fingerprints of the rows in a batch, still on the device."""
         return torch.cat(
@@ -94,7 +97,9 @@ class Programs(_Rows):
         self.lengths = corpus.lengths  # (N,)
         self.first_loss = np.zeros(len(corpus), np.int64)
         if loss_on == "answer":
-            self.first_loss = np.array([len(p.prompt) for p in corpus]) - 1
+            self.first_loss = (
+                np.array([len(corpus[i].prompt) for i in range(len(corpus))]) - 1
+            )
         self._tokens = torch.from_numpy(corpus.tokens).to(self.device)  # uint8
         self._starts, self._lengths, self._first = (
             torch.from_numpy(x).to(self.device)

@@ -5,7 +5,11 @@ Chapter 6 prints the device, chapter 11 measures the precisions.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
+
+Precision = Literal["fp32", "bf16"]
 
 
 def choose_device(request: str = "auto") -> tuple[torch.device, str]:
@@ -30,7 +34,7 @@ def choose_device(request: str = "auto") -> tuple[torch.device, str]:
     )
 
 
-def choose_precision(device) -> tuple[str, str]:
+def choose_precision(device) -> tuple[Precision, str]:
     """ "fp32" or "bf16" for training on `device`, and the reason in words."""
     if torch.device(device).type != "cuda":
         return "fp32", "processors gain nothing from half precision at this size"

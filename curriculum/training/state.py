@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -25,10 +26,10 @@ class TrainState:
     """A training run; callbacks receive it after every step."""
 
     model: torch.nn.Module  # maps (B, T) integers to (B, T, V) logits; changed in place
-    plan: object  # has `steps`, `at(step)`: ids (B,), `starts`, `stage(step)`, `digest`
-    batches: object  # `Programs` or `Windows`, which turn ids into rows
+    plan: Any  # has `steps`, `at(step)`: ids (B,), `starts`, `stage(step)`, `digest`
+    batches: Any  # `Programs` or `Windows`, which turn ids into rows
     config: TrainConfig = TrainConfig()
-    folder: object = None  # for checkpoint.safetensors; None trains without one
+    folder: Any = None  # for checkpoint.safetensors; None trains without one
     callbacks: tuple = ()
     step: int = 0  # steps done
     lr: float = 0.0  # learning rate of the last step
@@ -65,7 +66,7 @@ class TrainState:
     @property
     def checkpoint(self) -> Path | None:
         """Where the checkpoint is kept."""
-        return self.folder and Path(self.folder) / "checkpoint.safetensors"
+        return Path(self.folder) / "checkpoint.safetensors" if self.folder else None
 
     @property
     def save_due(self) -> bool:

@@ -178,3 +178,33 @@ def test_contrast_refuses_what_does_not_fit():
 def test_the_four_verdicts(low, high, p, equivalent, words):
     c = stats.Contrast((low + high) / 2, low, high, p, equivalent, 0.01, 8, 100, 0.02)
     assert stats.verdict(c, p) == words
+
+
+# --- held against a library ---
+
+
+def test_wilson_holm_and_equivalence_agree_with_statsmodels():
+    from statsmodels.stats.multitest import multipletests
+    from statsmodels.stats.proportion import proportion_confint
+    from statsmodels.stats.weightstats import DescrStatsW
+
+    rng = np.random.default_rng(5)
+    for right, total in ((0, 20), (3, 17), (250, 500)):
+        theirs = proportion_confint(right, total, method="wilson")
+        assert stats.wilson(right, total) == pytest.approx(theirs, abs=1e-9)
+    p = rng.random(12) ** 3
+    assert stats.holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    for n in (3, 8, 20):
+        difference = rng.normal(0.002, 0.01, n)
+        theirs = DescrStatsW(difference).ttost_mean(-0.01, 0.01)[0]
+        assert stats.equivalent(difference, 0.01) == pytest.approx(theirs)
+
+
+def test_the_detectable_effect_has_the_power_it_says():
+    from statsmodels.stats.power import TTestPower
+
+    for n in (3, 5, 12, 40):
+        difference = np.resize([-1.0, 1.0], n) + np.linspace(0, 0.1, n)
+        effect = stats.detectable(difference) / difference.std(ddof=1)
+        power = TTestPower().power(effect, n, 0.05, alternative="two-sided")
+        assert power == pytest.approx(0.8, abs=2e-3)

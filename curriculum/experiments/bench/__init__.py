@@ -82,7 +82,7 @@ def measure(stage: Stage, rounds: int = 5, seconds: float = 0.5) -> dict:
     if stage.limit:
         ways["limit"] = stage.limit
     rates = in_turns(ways, rounds, seconds)
-    row = {"stage": stage.name, "unit": stage.unit, "note": stage.note}
+    row: dict = {"stage": stage.name, "unit": stage.unit, "note": stage.note}
     for name, values in rates.items():
         row[name] = float(np.median(values))
         row[f"{name}_spread"] = _spread(values)

@@ -31,7 +31,7 @@ FIXED = ("plan", "preflight", "train")  # steps that do not grow with the corpus
 
 def measure(size: int, variant: str) -> dict:
     """One corpus from the first candidate to a few training steps, in this process."""
-    row = {"size": size, "seconds": {}, "cpu_seconds": {}, "peak_mb": {}}
+    row: dict = {"size": size, "seconds": {}, "cpu_seconds": {}, "peak_mb": {}}
     began = time.perf_counter(), _cpu()
 
     def done(step: str) -> None:
