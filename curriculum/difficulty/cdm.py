@@ -165,7 +165,7 @@ class CDM:
         weights: Mapping[str, float] = EQUAL_WEIGHTS,
         familiarity: Familiarity | None = None,
     ) -> "CDM":
-        """LevelSelection the reference values from a corpus.
+        """Take the reference values from a corpus.
 
         Args:
             sources: the corpus; every program must parse.

@@ -365,18 +365,14 @@ def summary(found):
 
 
 def evaluate_weights(a):
-    from .. import model, training
     from ..evaluation import evaluate
-    from ..files import read_about
     from .experiment import load_data
-    from .records import modern
+    from .records import load_model
     from .spec import Experiment
 
-    about = modern(read_about(a.weights))
+    trained, about = load_model(a.weights)
     spec = {k: v for k, v in about["spec"].items() if k not in ("schedule", "options")}
     e = Experiment(**spec)  # the schedule does not matter here
-    trained = model.GPT(model.GPTConfig(**about["config"]))
-    training.load_weights(a.weights, trained)
     data = load_data(e, progress=progress)
     ids, corpus = data.test[: a.programs], data.corpus
     found = evaluate.evaluate(

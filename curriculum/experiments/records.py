@@ -19,7 +19,9 @@ import numpy as np
 
 from .. import files
 from ..evaluation.answers import Answers, unpack
+from ..model import GPT, GPTConfig
 from ..ordering import schedules
+from ..training import load_weights
 from .spec import Experiment
 
 
@@ -109,6 +111,14 @@ def read_record(path) -> dict:
             f"{path} is no record: it has no spec; delete it and run again"
         )
     return found
+
+
+def load_model(path) -> tuple[GPT, dict]:
+    """The trained model in a weights file, and what the file says about itself."""
+    about = modern(files.read_about(path))
+    model = GPT(GPTConfig(**about["config"]))
+    load_weights(path, model)
+    return model, about
 
 
 def records(study: str, root="results") -> list[dict]:

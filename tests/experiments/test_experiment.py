@@ -272,6 +272,13 @@ def test_old_records_load_with_replay_among_the_options(schedule, replay):
     assert records.modern(e.spec) == e.spec
 
 
+def test_committed_weights_of_old_field_names_load():
+    path = Path(__file__).parents[2] / "book/results/desk/baseline_s0.safetensors"
+    model, about = records.load_model(path)
+    assert (model.config.n_layer, model.config.n_embd) == (4, 64)
+    assert about["spec"]["schedule"] == "baseline" and not model.training
+
+
 def test_committed_records_are_those_of_their_experiments():
     for study in ("quick", "restart", "desk"):
         for r in records.records(study, X.RESULTS):
