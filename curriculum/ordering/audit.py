@@ -1,6 +1,6 @@
 """The audit: what a training run really delivered, laid beside its plan.
 
-- Four findings: inversions (wrong order), repeats, omissions, and unknown_rows (rows that
+- Four findings: inversions (wrong order), repeats, omissions, and unknown rows (rows that
   are no program of the plan). An empty audit is what makes an order effect worth
   discussing.
 - Deliveries are what the trainer identified in the rows it fed to the model, so a loader
@@ -46,7 +46,7 @@ class Audit:
             f"{self.wrong_steps:,} of {self.steps:,} steps differ, first at step"
             f" {self.first_wrong}: {self.inversions:,} inversions"
             f" ({self.inversion_share:.1%} of pairs), {self.repeats:,} repeats,"
-            f" {self.omissions:,} omissions, {self.unknown_rows:,} unknown_rows"
+            f" {self.omissions:,} omissions, {self.unknown_rows:,} unknown rows"
         )
 
 
@@ -144,7 +144,7 @@ def _occurrence(ids) -> np.ndarray:
         np.where(first, np.arange(len(ids)), 0)
     )
     key = np.empty(len(ids), np.int64)
-    key[order] = (grouped + 1) * len(ids) + k  # +1: a stranger has the id -1
+    key[order] = (grouped + 1) * len(ids) + k  # +1: an unknown row has the id -1
     return key
 
 

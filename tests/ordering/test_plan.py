@@ -327,13 +327,13 @@ def test_audit_sees_replay_after_a_bad_resume(planned):
     assert found.repeats == found.omissions > 0
 
 
-def test_audit_sees_a_stranger(planned):
+def test_audit_sees_unknown_rows(planned):
     delivered = planned.table.copy()
     delivered[5, 3] = -1
     delivered[6, 0] = 999_999
     found = A.audit(delivered, planned)
     assert found.unknown_rows == 2 and found.omissions == 2 and found.first_wrong == 5
-    assert "2 unknown_rows" in str(found)
+    assert "2 unknown rows" in str(found)
 
 
 def test_audit_refuses_what_it_cannot_compare(planned):
