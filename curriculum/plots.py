@@ -32,6 +32,8 @@ SCHEDULES = {
     "anti": (PURPLE, "-.", "v"),
     "random-order": (ORANGE, ":", "P"),
     "hard-only": (SKY, (0, (1, 1)), "X"),
+    "hybrid-shuffled": (GREEN, ":", "d"),
+    "warmup": (SKY, "--", "p"),
 }
 # difficulty label: (colour, dashes, marker, hatch)
 LEVELS = {
@@ -84,7 +86,10 @@ def style() -> None:
 
 def schedule_style(name: str) -> dict:
     """Line keywords of a schedule; grey for a name that has no style of its own."""
-    colour, dashes, marker = SCHEDULES.get(name, (SOFT, "-", "."))
+    plain, _, with_restarts = name.partition(", ")
+    colour, dashes, marker = SCHEDULES.get(plain, (SOFT, "-", "."))
+    if with_restarts:
+        dashes = "--"
     return {"color": colour, "linestyle": dashes, "marker": marker}
 
 
@@ -195,7 +200,7 @@ def draw_differences(axes, rows) -> None:
     """
     for place, (name, values) in enumerate(rows.items()):
         mean, low, high = mean_interval(values)
-        colour = SCHEDULES.get(name, (INK,))[0]
+        colour = schedule_style(name)["color"]
         axes.plot(
             values, np.full(len(values), place + 0.18), "o", color=colour, alpha=0.5
         )

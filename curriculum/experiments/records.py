@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import files
+from ..evaluation.answers import Answers, unpack
 from ..ordering import schedules
 from .spec import Experiment
 
@@ -150,6 +151,62 @@ def by_schedule(found: list[dict], figure) -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in table.items()}
 
 
+def arm(record: dict) -> str:
+    """The arm a run belongs to, in words: all of its spec but the seed."""
+    spec, name = record["spec"], record["spec"]["schedule"]
+    extra = [f"{k} {v}" for k, v in spec.get("options", {}).items()]
+    if spec["lr_schedule"] != "multistep":
+        extra.append(
+            {"multistep-restart": "restarts"}.get(spec["lr_schedule"], "constant")
+        )
+    return ", ".join([name, *extra])
+
+
+def by_arm(found: list[dict], figure) -> dict[str, np.ndarray]:
+    """{arm: (seeds,) figures}, as `by_schedule`, learning-rate schedules kept apart."""
+    table: dict[str, list] = {}
+    for r in found:
+        table.setdefault(arm(r), []).append(figure(r))
+    return {name: np.array(values) for name, values in table.items()}
+
+
+def answers(record: dict, root="results") -> list[Answers]:
+    """The answers to every test program that a run of the study left beside its record."""
+    path = Path(root) / record["spec"]["study"] / "answers" / f"{record['name']}.json"
+    return unpack(files.read_json(path))
+
+
+def right(
+    found: list[dict], root="results", task="execution", protocol="exact"
+) -> dict[str, np.ndarray]:
+    """{arm: (seeds, programs)}: each run's right answers; a row's mean is its accuracy.
+
+    In execution 1 is right and 0 wrong; under `exact`, programs that print nothing are
+    left out. Seeds ascend.
+    """
+    table: dict[str, dict] = {}
+    for r in found:
+        for a in answers(r, root):
+            if (a.question.task, a.question.protocol) == (task, protocol):
+                asked = a.total > 0
+                if a.empty is not None and protocol == "exact":
+                    asked &= ~a.empty
+                table.setdefault(arm(r), {})[r["spec"]["seed"]] = (
+                    a.right[asked] / a.total[asked].mean()
+                )
+    return {
+        name: np.stack([runs[seed] for seed in sorted(runs)])
+        for name, runs in table.items()
+    }
+
+
+def machine(record: dict) -> str:
+    """What a run was computed on: the processor, and the GPU if there was one."""
+    hardware, device = record["provenance"]["hardware"], record["cost"]["device"]
+    gpu = device.partition("a GPU is present: ")[2].rstrip(")")
+    return f"{hardware}, {gpu}" if gpu else hardware
+
+
 def source_line(found: list[dict]) -> str:
     """The provenance of a figure in one line: study, runs, seeds, steps, commit, hardware, date."""
     first = found[0]
@@ -160,6 +217,6 @@ def source_line(found: list[dict]) -> str:
         f" {first['parameters']:,} parameters, {first['scale']['steps']:,} steps of"
         f" {first['scale']['batch']} programs; commit"
         f" {unique(r['provenance']['commit'] for r in found)};"
-        f" {unique(r['provenance']['hardware'] for r in found)};"
+        f" {unique(map(machine, found))};"
         f" {unique(r['provenance']['date'] for r in found)}"
     )

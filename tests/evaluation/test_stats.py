@@ -114,3 +114,67 @@ def test_bootstrap_is_repeatable_and_near_students():
     assert one == two
     _, low, high = stats.mean_interval(values)
     assert one == pytest.approx((low, high), abs=0.06)
+
+
+# --- arms over seeds and programs ---
+
+
+def answers(rng, shift, seeds=8, programs=300, seed_sd=0.02):
+    """Two arms: programs of their own difficulty, seeds with a luck of their own."""
+    hard = rng.uniform(0.1, 0.9, programs)
+    luck = rng.normal(0, seed_sd, (2, seeds, 1))
+    p = np.clip(hard + luck + np.array([shift, 0.0])[:, None, None], 0, 1)
+    return rng.random(p.shape) < p
+
+
+def test_two_way_bootstrap_covers_and_is_repeatable():
+    rng = np.random.default_rng(3)
+    inside = 0
+    for _ in range(150):
+        arm, reference = answers(rng, 0.05)
+        low, high = stats.two_way_bootstrap(arm * 1.0 - reference, draws=400)
+        inside += low <= 0.05 <= high  # clipping moves the truth by far less
+    assert inside / 150 > 0.9
+    difference = arm * 1.0 - reference
+    assert stats.two_way_bootstrap(difference) == stats.two_way_bootstrap(difference)
+
+
+def test_two_way_bootstrap_sees_both_sources():
+    """One program deciding everything widens it, and so does one seed."""
+    even = np.tile([0.0, 1.0], (6, 50))
+    one_seed = np.zeros((6, 100))
+    one_seed[0] = 3.0
+    low, high = stats.two_way_bootstrap(one_seed)
+    assert low == 0.0 and high > 1.0
+    low, high = stats.two_way_bootstrap(even)
+    assert 0.35 < low < 0.45 and 0.55 < high < 0.65  # only programs vary
+
+
+def test_contrast_is_rarely_seen_where_nothing_is():
+    rng = np.random.default_rng(4)
+    found = [stats.contrast(*answers(rng, 0.0)) for _ in range(100)]
+    assert sum(c.p < 0.05 for c in found) <= 11
+    assert abs(np.mean([c.mean for c in found])) < 0.005
+    real = [stats.contrast(*answers(rng, 0.08)) for _ in range(20)]
+    assert sum(c.p < 0.05 for c in real) >= 18
+
+
+def test_contrast_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="needs .seeds, programs."):
+        stats.contrast(np.zeros((2, 5)), np.zeros((3, 5)))
+    with pytest.raises(ValueError, match="two seeds"):
+        stats.contrast(np.zeros((1, 5)), np.zeros((1, 5)))
+
+
+@pytest.mark.parametrize(
+    "low, high, p, equivalent, words",
+    [
+        (0.02, 0.05, 0.01, 1.0, "seen"),
+        (0.001, 0.008, 0.01, 0.01, "seen, negligible"),
+        (-0.004, 0.006, 0.6, 0.01, "ruled out"),
+        (-0.03, 0.02, 0.6, 0.5, "open"),
+    ],
+)
+def test_the_four_verdicts(low, high, p, equivalent, words):
+    c = stats.Contrast((low + high) / 2, low, high, p, equivalent, 0.01, 8, 100, 0.02)
+    assert stats.verdict(c, p) == words

@@ -280,9 +280,9 @@ def test_committed_records_are_those_of_their_experiments():
 
 def test_the_test_programs_are_evaluated_once(resolved, monkeypatch):
     arm, calls = resolved(seed=77), []
-    evaluations = experiment.tasks.evaluations
+    evaluations = experiment.evaluate.evaluations
     monkeypatch.setattr(
-        experiment.tasks,
+        experiment.evaluate,
         "evaluations",
         lambda *a, **k: calls.append(1) or evaluations(*a, **k),
     )
@@ -296,7 +296,7 @@ def test_cycles_reach_the_learning_rate(resolved):
     fields = {"lr_schedule": "multistep-restart", "cycles": "20,30,70"}
     hybrid = resolved("hybrid", lr_schedule="multistep-restart")
     given = resolved("baseline", **fields)
-    restarts = experiment.loop.restarts
+    restarts = experiment.training.restarts
     assert restarts(hybrid.config, hybrid.plan) == restarts(given.config, given.plan)
     own = resolved("baseline", lr_schedule="multistep-restart")
     assert restarts(own.config, own.plan) == [0, 24]
@@ -305,7 +305,7 @@ def test_cycles_reach_the_learning_rate(resolved):
 def test_choices_are_those_of_the_rooms():
     hints = typing.get_type_hints(X.Experiment)
     choices = {k: set(typing.get_args(h)) for k, h in hints.items()}
-    assert choices["lr_schedule"] == set(experiment.loop.LR_SCHEDULES)
+    assert choices["lr_schedule"] == set(experiment.training.LR_SCHEDULES)
     assert choices["scale"] == set(X.SCALES) and choices["cut"] == set(X.CUTS)
 
 

@@ -1,6 +1,7 @@
 """The study: blocks are trained together, tested beside, and leave whole records."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,3 +82,30 @@ def test_the_test_set_is_balanced():
     levels, counts = np.unique(arm.data.corpus.levels[ids], return_counts=True)
     assert len(levels) == 6 and set(counts) == {5}
     assert set(ids) <= set(arm.data.test)
+
+
+def test_the_committed_study_agrees_with_its_answers():
+    """Every accuracy of a record can be counted again from the answers beside it."""
+    root = Path(__file__).parents[2] / "book" / "results"
+    found = records.records("study", root)
+    assert len(found) == 60 and {len(r["results"]) for r in found} == {2}
+    for task, protocol in (
+        ("execution", "exact"),
+        ("line", "exact"),
+        ("token", "released"),
+    ):
+        table = records.by_arm(
+            found, lambda r, t=task, p=protocol: records.accuracy(r, t, protocol=p)
+        )
+        right = records.right(found, root, task, protocol)
+        for r in found[::7]:
+            group = r["results"][protocol][task]
+            own = right[records.arm(r)][r["spec"]["seed"]]
+            assert own.mean() == pytest.approx(group["accuracy"])
+        assert {a: len(v) for a, v in table.items()} == {
+            a: len(v) for a, v in right.items()
+        }
+    assert all(r["audit"]["wrong_steps"] == 0 for r in found)
+    assert all(r["audit"]["steps"] == r["scale"]["steps"] for r in found)
+    digests = {r["plan"]["digest"] for r in found}
+    assert len(digests) == 44  # restarts change the learning rate, not the plan
