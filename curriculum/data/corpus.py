@@ -6,8 +6,8 @@
 - What is dropped is counted: programs that raise, print or weigh too much, duplicates.
 - Two programs can be the same to a model without being equal. `near_duplicate_key` knows
   three kinds, and `split` never puts near-duplicates into both training and test.
-- Files carry their spec and a hash of their content; reading a damaged file, or one
-  made for another spec, is an error that says so.
+- A file carries its spec and a hash of its content; reading a damaged file, or one made
+  for another spec, is an error that says so.
 
 Text of a program, as in the published data (Yamani et al. 2024, arXiv 2403.06503):
 code, `# output`, each printed line after "# ", a blank line. One difference: a program
@@ -27,8 +27,6 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow
 import pyarrow.parquet
-import safetensors
-import safetensors.numpy
 
 from .. import files
 from . import sandbox, tinypy
@@ -159,7 +157,7 @@ class Corpus:
         return np.fromiter((_length(*pair) for pair in pairs), np.int64, len(self))
 
     def save(self, folder) -> Path:
-        """Write programs.parquet and tokens.safetensors, each whole or not at all."""
+        """Write programs.parquet, whole or not at all."""
         note = json.dumps(
             {"spec": asdict(self.spec), "hash": self.hash, "dropped": self.dropped}
         )
@@ -167,18 +165,15 @@ class Corpus:
         table = pyarrow.table(columns).replace_schema_metadata({"curriculum": note})
         sink = io.BytesIO()
         pyarrow.parquet.write_table(table, sink, compression="zstd")
-        arrays = {"tokens": self.tokens, "offsets": self.offsets}
-        data = safetensors.numpy.save(arrays, metadata={"curriculum": note})
         files.write_bytes(Path(folder) / "programs.parquet", sink.getvalue())
-        files.write_bytes(Path(folder) / "tokens.safetensors", data)
         return Path(folder)
 
     @classmethod
     def load(cls, folder, spec: CorpusSpec | None = None) -> "Corpus":
         """Read what `save` wrote, and check it against its hash and against `spec`.
 
-        Raises: ValueError: a file is missing or damaged, the two files do not belong
-        together, or the corpus was made from another spec or is a subset.
+        Raises: ValueError: the file is missing or damaged, or the corpus was made from
+        another spec or is a subset.
         """
         path = Path(folder) / "programs.parquet"
         data = _read(path)
@@ -202,26 +197,6 @@ class Corpus:
             raise _damaged(path, "its content does not match its hash")
         if spec is not None:
             _compare(path, asdict(found), asdict(spec), len(corpus))
-        path = Path(folder) / "tokens.safetensors"
-        data = _read(path)
-        try:
-            # The header's length, the header, the arrays: read for the note alone.
-            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-            note = json.loads(header["__metadata__"]["curriculum"])
-            arrays = safetensors.numpy.load(data)
-            intact = all(
-                np.array_equal(arrays[name], getattr(corpus, name))
-                for name in ("tokens", "offsets")
-            )
-        except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise _damaged(path, error) from None
-        if note.get("hash") != corpus.hash:
-            raise ValueError(
-                f"{path} belongs to another corpus than the programs beside it;"
-                " delete both and build again"
-            )
-        if not intact:
-            raise _damaged(path, "its tokens are not those of the programs beside it")
         return corpus
 
 

@@ -278,8 +278,7 @@ def test_save_and_load(small, tmp_path):
     )
     assert (again.levels == small.levels).all() and again.dropped == small.dropped
     assert sorted(p.name for p in (tmp_path / "new" / "folder").iterdir()) == [
-        "programs.parquet",
-        "tokens.safetensors",
+        "programs.parquet"
     ]
 
 
@@ -301,23 +300,13 @@ def test_another_spec_is_an_error(small, tmp_path):
         Corpus.load(tmp_path, SMALL)
 
 
-def test_missing_and_mismatched_files(small, tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ValueError, match="programs.parquet does not exist"):
         Corpus.load(tmp_path)
-    small.subset([1, 2]).save(tmp_path / "a")
-    small.subset([1, 3]).save(tmp_path / "b")
-    (tmp_path / "a" / "programs.parquet").replace(tmp_path / "b" / "programs.parquet")
-    with pytest.raises(
-        ValueError, match="tokens.safetensors belongs to another corpus"
-    ):
-        Corpus.load(tmp_path / "b")
-    (tmp_path / "b" / "tokens.safetensors").unlink()
-    with pytest.raises(ValueError, match="tokens.safetensors does not exist"):
-        Corpus.load(tmp_path / "b")
 
 
-@pytest.mark.parametrize("name", ["programs.parquet", "tokens.safetensors"])
-def test_a_damaged_file_is_noticed(small, tmp_path, name):
+def test_a_damaged_file_is_noticed(small, tmp_path):
+    name = "programs.parquet"
     some = small.subset(range(100))
     path = some.save(tmp_path) / name
     data = path.read_bytes()
