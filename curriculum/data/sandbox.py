@@ -38,7 +38,7 @@ from typing import NamedTuple
 
 CHILD = Path(__file__).with_name("sandbox_child.py")
 CHUNK = 256  # programs sent to a child at a time
-PATIENCE = 0.05  # s between answers: a child answers for many programs at once
+REPLY_EVERY = 0.05  # s between answers: a child answers for many programs at once
 STAINS = ("import", "open", "__")  # what may outlive a program inside its process
 
 
@@ -104,9 +104,9 @@ class Sandbox:
         outcomes: list[Outcome] = []
         while len(outcomes) < len(sources):
             chunk = _next_chunk(sources, len(outcomes))
-            found, death = self._attempt(chunk, PATIENCE)
+            found, death = self._attempt(chunk, REPLY_EVERY)
             outcomes += found
-            if death:  # by one of those left; without patience we see by which
+            if death:  # by one of those left; answered one by one, we see by which
                 found, death = self._attempt(chunk[len(found) :], 0)
                 outcomes += found
                 if death:
@@ -131,13 +131,13 @@ class Sandbox:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _attempt(
-        self, chunk: Sequence[str], patience: float
+        self, chunk: Sequence[str], reply_every: float
     ) -> tuple[list[Outcome], str | None]:
         """Outcomes of `chunk` as far as the child lived to tell, and what ended it."""
         if self._process is None:
             self._start()
         try:
-            request = json.dumps([patience, chunk]).encode()
+            request = json.dumps([reply_every, chunk]).encode()
             self._process.stdin.write(request + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:  # ended between two programs, by nobody's fault
@@ -145,7 +145,7 @@ class Sandbox:
             return [], None
         outcomes: list[Outcome] = []
         while len(outcomes) < len(chunk):
-            line = self._read_line(self._wall + patience)
+            line = self._read_line(self._wall + reply_every)
             if not line:
                 death = self._timeout if line is None else self._cause_of_death()
                 self.close()

@@ -194,7 +194,7 @@ def _child(options: str) -> None:
     replies.write(b"ready\n")
     replies.flush()
     for request in requests:
-        patience, chunk = json.loads(request)
+        reply_every, chunk = json.loads(request)
         results, since = [], time.monotonic()
         for i, source in enumerate(chunk, 1):
             # By default SIGPROF ends the process: no `except` in the program and no
@@ -204,7 +204,7 @@ def _child(options: str) -> None:
             results.append(_execute(source, max_output, counts))
             failed = (results[-1][2] or "").startswith("MemoryError")
             last = failed or i == len(chunk)
-            if last or time.monotonic() - since >= patience:
+            if last or time.monotonic() - since >= reply_every:
                 signal.setitimer(signal.ITIMER_PROF, 0)
                 replies.write(json.dumps(results).encode() + b"\n")
                 replies.flush()

@@ -234,7 +234,7 @@ class Arm:
         first (an hour at most), and finds a finished checkpoint.
         """
         self.state.callbacks = (self.log(show),)
-        with locks.lock(self.folder / "run.lock", patience=3600):
+        with locks.lock(self.folder / "run.lock", timeout=3600):
             training.train_together([self.state])
         return self.state
 

@@ -28,15 +28,15 @@ class Busy(RuntimeError):
 
 
 @contextlib.contextmanager
-def lock(path, patience: float = 0.0):
+def lock(path, timeout: float = 0.0):
     """Hold the lock `path` while the block runs.
 
-    Args: patience: seconds to wait for the present holder.
+    Args: timeout: seconds to wait for the present holder.
     Raises: Busy: somebody holds it still. ValueError: the folder cannot carry locks.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    held = _acquire(path, patience)
+    held = _acquire(path, timeout)
     if held is None:
         raise Busy(f"{path.name} is held by {_who(path)}")
     try:
@@ -64,11 +64,11 @@ def abandoned(path) -> bool:
     return _note(Path(path)).exists() and holder(path) is None
 
 
-def _acquire(path: Path, patience: float):
+def _acquire(path: Path, timeout: float):
     """The held lock, or None when another process has it."""
     found = filelock.FileLock(path)
     try:
-        found.acquire(timeout=patience, poll_interval=0.1)
+        found.acquire(timeout=timeout, poll_interval=0.1)
     except filelock.Timeout:
         return None
     except (OSError, NotImplementedError) as error:

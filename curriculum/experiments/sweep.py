@@ -88,7 +88,7 @@ def work(e: Experiment, results, notebook: str = "", show=None) -> Path:
     """
     path = run_lock(e)
     killed = locks.abandoned(path)  # who had it before us
-    with locks.lock(path, patience=1):
+    with locks.lock(path, timeout=1):
         if not finished(e, results):
             if notebook:
                 if killed:  # its kernel notices within seconds that it is alone

@@ -70,7 +70,7 @@ def test_a_lock_waits_as_long_as_it_is_told_to(tmp_path):
     path, got = tmp_path / "x", []
 
     def wait():
-        with locks.lock(path, patience=30):
+        with locks.lock(path, timeout=30):
             got.append(len(got))
 
     with locks.lock(path):
