@@ -109,7 +109,7 @@ def label_ends(axes, gap: float = 0.04) -> None:
     low, high = axes.get_ylim()
     ends = [float(np.asarray(line.get_ydata())[-1]) for line in lines]
     placed = -np.inf
-    for index in np.argsort(ends):
+    for index in np.argsort(ends, kind="stable"):
         place = max(ends[index], placed + gap * (high - low))
         placed = place
         axes.annotate(

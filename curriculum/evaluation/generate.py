@@ -84,10 +84,9 @@ def generate(
         tokens = prompt.long()[None].to(model.head.weight.device)  # (1, T)
         for u in _uniform(seed, text, room):
             logits = model(tokens, cache)[:, -1]  # (1, V)
-            tokens = sample_next_token(logits, logits.new_tensor([u]))[
-                :, None
-            ]  # (1, 1)
-            text.append(int(tokens))
+            chosen = sample_next_token(logits, logits.new_tensor([u]))  # (1,)
+            text.append(int(chosen))
+            tokens = chosen[:, None]  # (1, 1), read in the next turn
             if stop and text[-len(stop) :] == stop:
                 break
         new.append(torch.tensor(text[len(prompt) :], dtype=torch.long))
