@@ -161,7 +161,7 @@ class Programs(_Rows):
                 learnt = column > self.first_loss[i:j].repeat(lengths)
                 terms += np.where(learnt, (tokens - IGNORE) * of_target[column - 1], 0)
                 found[i:j] = np.add.reduceat(terms, begins)
-        order = np.argsort(found)
+        order = np.argsort(found, kind="stable")
         return found[order], order
 
 
