@@ -174,7 +174,7 @@ def test_no_page_is_left_out_of_the_contents():
 
 def test_chapters_are_numbered_without_a_gap():
     numbers = [int(m[1]) for f in toc_files(TOC) if (m := re.match(r"book/(\d+)-", f))]
-    assert numbers == list(range(1, 13))
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 1
 
 
 # --- requirements ----------------------------------------------------------------
