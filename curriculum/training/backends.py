@@ -18,23 +18,8 @@ import torch
 import torch.nn.functional as F
 
 from ..cores import available, on_cores
-from ..model import GPT
 from .batches import IGNORE, count_targets
 from .device import autocast
-
-
-def choose_backend(device, models) -> tuple[type, str]:
-    """The backend for `models` on `device`, and the reason in words."""
-    if torch.device(device).type != "cuda":
-        return (
-            CoreParallel,
-            "a processor's cores work best on micro-batches of their own",
-        )
-    from .stacked import Stacked  # which imports this module
-
-    if all(type(m) is GPT and m.config == models[0].config for m in models):
-        return Stacked, "a GPU needs many models in one product to be busy"
-    return CoreParallel, "only GPTs of one shape can be stacked"
 
 
 class Backend:

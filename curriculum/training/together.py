@@ -13,11 +13,26 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import torch
 
-from .backends import choose_backend
+from ..model import GPT
+from .backends import CoreParallel
 from .checkpoint import resume, save_checkpoint
 from .config import learning_rate, restarts
+from .stacked import Stacked
 from .state import TrainState, check_finite
+
+
+def choose_backend(device, models) -> tuple[type, str]:
+    """The backend for `models` on `device`, and the reason in words."""
+    if torch.device(device).type != "cuda":
+        return (
+            CoreParallel,
+            "a processor's cores work best on micro-batches of their own",
+        )
+    if all(type(m) is GPT and m.config == models[0].config for m in models):
+        return Stacked, "a GPU needs many models in one product to be busy"
+    return CoreParallel, "only GPTs of one shape can be stacked"
 
 
 def train_together(

@@ -8,7 +8,7 @@ from curriculum import model
 from curriculum import training as T
 from curriculum.ordering import audit as A
 from curriculum.ordering import plan, schedules
-from curriculum.training import IGNORE, Programs, Windows
+from curriculum.training import IGNORE, Programs, Windows, together
 from curriculum.training import backends as E
 from curriculum.training import stacked as S
 
@@ -255,6 +255,6 @@ def test_one_bad_member_stops_and_the_others_checkpoints_stay(members, smoke, tm
 
 def test_the_backend_is_chosen_by_the_device():
     models = [model.GPT(model.config("nano", 43))]
-    assert E.choose_backend("cpu", models)[0] is E.CoreParallel
-    assert E.choose_backend("cuda", models)[0] is S.Stacked
-    assert E.choose_backend("cuda", [torch.nn.Linear(1, 1)])[0] is E.CoreParallel
+    assert together.choose_backend("cpu", models)[0] is E.CoreParallel
+    assert together.choose_backend("cuda", models)[0] is S.Stacked
+    assert together.choose_backend("cuda", [torch.nn.Linear(1, 1)])[0] is E.CoreParallel

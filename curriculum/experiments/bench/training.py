@@ -16,7 +16,7 @@ import torch
 
 from ... import model
 from ...data import corpus
-from ...training import Programs, TrainConfig, Windows, backends, train
+from ...training import Programs, TrainConfig, Windows, train
 from . import Stage
 from .reference_model import ReferenceGPT
 
@@ -85,7 +85,7 @@ class Steps:
         self.shape = model.config(size, programs.tokenizer.size)
         self.rows, self.members, self.device = rows, members, device
         models = [self.model(seed) for seed in range(members)]
-        backend = backend or backends.choose_backend(device, models)[0]
+        backend = backend or together.choose_backend(device, models)[0]
         self.backend = backend(
             models, [{} for _ in models], precision="bf16" if half else "fp32"
         )
