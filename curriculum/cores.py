@@ -1,7 +1,7 @@
 """Work for the cores of a processor: every job whole, on one core.
 
 - Small matrix products do not share well between cores, since each waits for its slower
-  half. Whole jobs, a chunk of a training step or a group of test programs, do not wait.
+  half. Whole jobs, a micro-batch of a training step or a group of test programs, do not wait.
 - Results come in the order of the jobs, whichever was ready first, and a job computes
   alone: the same bits on one core and on sixteen.
 

@@ -132,25 +132,25 @@ def interval(axes, position, mean, low, high, **line) -> None:
     )
 
 
-def draw_plan(axes, order, label_of, blocks: int = 70) -> np.ndarray:
+def draw_plan(axes, plan, label_of, blocks: int = 70) -> np.ndarray:
     """The plan as bands: which labels it draws over the run, with stage lines.
 
     Args:
-        order: a `plan.Plan`. label_of: (N,) 0 easy, 1 medium, 2 hard, by program id.
+        plan: a `Plan`. label_of: (N,) 0 easy, 1 medium, 2 hard, by program id.
         blocks: parts of the run that shares are averaged over; a part that two stages
             share is cut where the second begins.
     Returns: (blocks, 3) the shares drawn, each row summing to 1; a cut adds a block.
     """
-    edges = np.linspace(0, order.steps, blocks + 1).astype(int)
-    edges = np.unique(np.concatenate([edges, order.starts]))
-    parts = np.split(np.asarray(label_of)[order.table], edges[1:-1])
+    edges = np.linspace(0, plan.steps, blocks + 1).astype(int)
+    edges = np.unique(np.concatenate([edges, plan.starts]))
+    parts = np.split(np.asarray(label_of)[plan.table], edges[1:-1])
     shares = np.array([[(part == i).mean() for i in range(3)] for part in parts])
     heights = np.concatenate([shares, shares[-1:]]).T  # (3, edges)
     colours = [v[0] for v in LEVELS.values()]
     bands = axes.stackplot(edges, heights, colors=colours, step="post")
     for band, name in zip(bands, LEVELS, strict=True):
         band.set(hatch=LEVELS[name][3], edgecolor="white", linewidth=0)
-    for start in order.starts[1:-1]:
+    for start in plan.starts[1:-1]:
         axes.axvline(start, color=INK, linewidth=1)
     steps = (edges[:-1] + edges[1:]) / 2
     floor = np.cumsum(shares, 1) - shares
@@ -159,9 +159,9 @@ def draw_plan(axes, order, label_of, blocks: int = 70) -> np.ndarray:
         if shares[at, i] > 0.08:
             near = shares[:, i] > 0.9 * shares[at, i]
             at = int(np.median(np.flatnonzero(near)))
-            inside = np.clip(steps[at] / order.steps, 0.06, 0.94)
+            inside = np.clip(steps[at] / plan.steps, 0.06, 0.94)
             axes.text(
-                inside * order.steps,
+                inside * plan.steps,
                 floor[at, i] + shares[at, i] / 2,
                 name,
                 ha="center",
@@ -170,7 +170,7 @@ def draw_plan(axes, order, label_of, blocks: int = 70) -> np.ndarray:
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
             )
     axes.set(xlabel="training step", ylabel="share of the programs drawn")
-    axes.set(xlim=(0, order.steps), ylim=(0, 1))
+    axes.set(xlim=(0, plan.steps), ylim=(0, 1))
     axes.grid(False)
     return shares
 

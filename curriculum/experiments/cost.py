@@ -27,7 +27,7 @@ from .spec import SCALES, Experiment
 CALL = 5e-6  # seconds to issue one call on a GPU: assumed
 CALLS = (80, 130)  # calls of a step, in all and for each layer: counted in chapter 11
 SHARE = 0.3  # of the stated peak that real shapes reach: assumed
-PADDING = 0.2  # of the positions computed: chapter 11, four chunks
+PADDING = 0.2  # of the positions computed: chapter 11, four micro-batches
 
 
 @dataclass(frozen=True)

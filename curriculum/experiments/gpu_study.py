@@ -72,7 +72,9 @@ def throughput(
                         way if on_gpu else None,
                         precision == "bf16",
                     )
-                    for _ in range(8):  # every shape of chunk is met, and recorded
+                    for _ in range(
+                        8
+                    ):  # every shape of micro-batch is met, and recorded
                         steps()
                     row["rate"] = rate(steps, seconds)
                     row["flops"] = row["rate"] * steps.flops(length)

@@ -73,19 +73,21 @@ class Stacked(Backend):
 
     def backward(self, batches, ids, step):
         if all(maker is batches[0] for maker in batches):
-            chunks = batches[0].batch(ids, step)
-            prints = list(batches[0].fingerprints(chunks))
+            micro_batches = batches[0].batch(ids, step)
+            fingerprints = list(batches[0].fingerprints(micro_batches))
         else:
             rows = [m.batch(own, step) for m, own in zip(batches, ids, strict=True)]
-            prints = [m.fingerprints(r) for m, r in zip(batches, rows, strict=True)]
-            chunks = [_stack_rows(parts) for parts in zip(*rows, strict=True)]
-        counts = count_targets(chunks)  # (M,)
+            fingerprints = [
+                m.fingerprints(r) for m, r in zip(batches, rows, strict=True)
+            ]
+            micro_batches = [_stack_rows(parts) for parts in zip(*rows, strict=True)]
+        counts = count_targets(micro_batches)  # (M,)
         losses = torch.zeros(len(self.models), device=self.device)
-        for inputs, targets in chunks:
-            losses += self._replay(self._chunk, inputs, targets, counts)
-        return losses, prints, counts
+        for inputs, targets in micro_batches:
+            losses += self._replay(self._micro_batch, inputs, targets, counts)
+        return losses, fingerprints, counts
 
-    def _chunk(self, inputs, targets, counts):
+    def _micro_batch(self, inputs, targets, counts):
         """Losses (M,) of one micro-batch (M, b, t); adds its gradients up."""
         with self._half():
             logits = stacked_forward(self._stack, inputs, self.config, self._block)

@@ -16,7 +16,7 @@ import torch
 
 from ... import model
 from ...data import corpus
-from ...training import Programs, TrainConfig, Windows, train
+from ...training import Programs, TrainConfig, Windows, together, train
 from . import Stage
 from .reference_model import ReferenceGPT
 
