@@ -107,7 +107,7 @@ class Schedule:
         """Share of the ranked data open to a pacing schedule at `progress` in [0, 1]."""
         if progress >= self.full_at:
             return 1.0
-        assert self.pacing is not None, "only a pacing schedule has an open share"
+        assert self.pacing is not None
         pace = PACING[self.pacing](progress / self.full_at, self.start, self.power)
         return min(1.0, max(self.start, pace))
 

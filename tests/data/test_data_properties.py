@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from curriculum.data import lexer
+from curriculum.data import lexer, sandbox
 from curriculum.data.corpus import Corpus, CorpusSpec, split
 from curriculum.data.near_duplicates import near_duplicate_key
 from curriculum.data.tinypy import VARIANTS, sample
@@ -118,3 +118,20 @@ def test_the_quick_lexer_is_pythons(text):
         if t.string.strip() and t.type != tokenize.COMMENT
     ]
     assert lexer.words(lexer.without_comments(text)) == theirs
+
+
+BAD = st.sampled_from(["1 / 0", "while", "raise KeyError('x')", "print(1)\nint('a')"])
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.one_of(PROGRAMS, BAD), min_size=2, max_size=12), st.data())
+def test_a_program_ends_in_company_as_it_does_alone(codes, data):
+    together = sandbox.run(codes)
+    assert len(together) == len(codes)
+    i = data.draw(st.integers(0, len(codes) - 1))
+    (alone,) = sandbox.run([codes[i]])
+    assert (alone.ok, alone.stdout, alone.error) == (
+        together[i].ok,
+        together[i].stdout,
+        together[i].error,
+    )

@@ -21,18 +21,24 @@ def small(arms, seeds):
     ]
 
 
-@pytest.fixture
-def blocks(monkeypatch):
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Two small blocks, run once: (blocks, folder of the records, paths, lines shown)."""
     found = [small(study.PRIMARY, [0]), small(study.OTHERS[:2], [1])]
-    monkeypatch.setattr(study, "blocks", lambda *a: found)
-    return found
+    folder, lines = tmp_path_factory.mktemp("study"), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "blocks", lambda *a: found)
+        settings = dict(processes=1, show=lines.append)
+        paths = study.run_study(5, "smoke", folder, "tests", "cpu", **settings)
+        first = len(lines)
+        study.run_study(5, "smoke", folder, "tests", "cpu", **settings)
+    # the second time everything was there: the device, the end
+    assert len(lines) == first + 2
+    return found, folder, paths, lines
 
 
-def test_blocks_leave_records_with_answers(blocks, tmp_path):
-    lines = []
-    paths = study.run_study(
-        5, "smoke", tmp_path, "tests", "cpu", processes=1, show=lines.append
-    )
+def test_blocks_leave_records_with_answers(ran):
+    blocks, tmp_path, paths, lines = ran
     assert len(paths) == 7 and all(e.study == "tests" for b in blocks for e in b)
     for e in blocks[0] + blocks[1]:
         record = records.read_record(records.record_path(e, tmp_path))
@@ -48,16 +54,11 @@ def test_blocks_leave_records_with_answers(blocks, tmp_path):
             assert np.array_equal(a.ids, arm.test_ids())
     # nobody is told a result while the blocks run
     assert not any("%" in line or "accuracy" in line for line in lines)
-    before = len(lines)
-    study.run_study(
-        5, "smoke", tmp_path, "tests", "cpu", processes=1, show=lines.append
-    )
-    assert len(lines) == before + 2  # the device, the end: everything was there
 
 
-def test_a_stacked_run_is_the_run_of_its_own(blocks, tmp_path):
+def test_a_stacked_run_is_the_run_of_its_own(ran):
     """What a member of a block learns is what it would have learned alone."""
-    study.run_study(5, "smoke", tmp_path, "tests", "cpu", processes=1)
+    blocks, tmp_path, *_ = ran
     e = blocks[0][3]
     arm = resolve(e)
     state = arm.train()
