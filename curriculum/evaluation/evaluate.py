@@ -31,12 +31,8 @@ def evaluations(
         seed: of the sampled answers of the released protocol.
     Returns: {protocol: {task: see `results`}}, from one pass over the programs.
     """
-    found = {p: {"protocol": p, "programs": len(ids), "seed": seed} for p in protocols}
     questions = [Question(task, p, seed) for p in protocols for task in tasks]
-    for answers in ask(model, corpus, ids, questions):
-        question = answers.question
-        found[question.protocol][question.task] = results(answers, corpus, labels)
-    return found
+    return summed_up(ask(model, corpus, ids, questions), corpus, labels)
 
 
 def evaluate(
@@ -44,6 +40,17 @@ def evaluate(
 ) -> dict:
     """What `evaluations` finds under one protocol: {task: see `results`}."""
     return evaluations(model, corpus, ids, labels, (protocol,), seed, tasks)[protocol]
+
+
+def summed_up(every: list[Answers], corpus: Corpus, labels) -> dict:
+    """{protocol: {task: see `results`}} of answers about the same programs."""
+    found: dict = {}
+    for answers in every:
+        q = answers.question
+        about = {"protocol": q.protocol, "programs": len(answers.ids), "seed": q.seed}
+        of_protocol = found.setdefault(q.protocol, about)
+        of_protocol[q.task] = results(answers, corpus, labels)
+    return found
 
 
 def results(answers: Answers, corpus: Corpus, labels) -> dict:

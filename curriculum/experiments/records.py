@@ -155,28 +155,35 @@ def accuracy(
 
 def by_schedule(found: list[dict], figure) -> dict[str, np.ndarray]:
     """{schedule: (seeds,) figures}, with `figure` a function of a record."""
-    table: dict[str, list] = {}
-    for r in found:
-        table.setdefault(r["spec"]["schedule"], []).append(figure(r))
-    return {name: np.array(values) for name, values in table.items()}
+    return by_arm(found, figure, lambda r: r["spec"]["schedule"])
 
 
 def arm(record: dict) -> str:
-    """The arm a run belongs to, in words: all of its spec but the seed."""
-    spec, name = record["spec"], record["spec"]["schedule"]
+    """The arm a run belongs to, in words: its spec where it is not the default.
+
+    Seed, scale and study do not tell arms apart, nor do the cycles of the baseline, which
+    has no stages of its own.
+    """
+    spec = record["spec"]
     extra = [f"{k} {v}" for k, v in spec.get("options", {}).items()]
-    if spec["lr_schedule"] != "multistep":
-        extra.append(
-            {"multistep-restart": "restarts"}.get(spec["lr_schedule"], "constant")
-        )
-    return ", ".join([name, *extra])
+    said = {
+        "lr_schedule-multistep-restart": "restarts",
+        "lr_schedule-constant": "constant",
+    }
+    skip = {"schedule", "options", "seed", "scale", "study", "device"}
+    skip |= {"cycles"} if spec["schedule"] == "baseline" else set()
+    for f in dataclasses.fields(Experiment):
+        value = spec.get(f.name, f.default)
+        if f.name not in skip and value != f.default:
+            extra.append(said.get(f"{f.name}-{value}", f"{f.name} {value}"))
+    return ", ".join([spec["schedule"], *extra])
 
 
-def by_arm(found: list[dict], figure) -> dict[str, np.ndarray]:
-    """{arm: (seeds,) figures}, as `by_schedule`, learning-rate schedules kept apart."""
+def by_arm(found: list[dict], figure, key=arm) -> dict[str, np.ndarray]:
+    """{arm: (seeds,) figures}, with `figure` a function of a record, as is `key`."""
     table: dict[str, list] = {}
     for r in found:
-        table.setdefault(arm(r), []).append(figure(r))
+        table.setdefault(key(r), []).append(figure(r))
     return {name: np.array(values) for name, values in table.items()}
 
 

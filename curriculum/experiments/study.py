@@ -26,7 +26,7 @@ import torch
 from .. import files
 from ..data.corpus import Corpus
 from ..evaluation.answers import PROTOCOLS, TASKS, Question, pack
-from ..evaluation.evaluate import results
+from ..evaluation.evaluate import summed_up
 from ..evaluation.fast import ask
 from ..model import GPT, GPTConfig
 from ..training.checkpoint import load_weights, save_weights
@@ -169,19 +169,16 @@ def _submit(pool, arm: Arm, folder: Path) -> tuple[Arm, Future]:
 def answer(weights, config: GPTConfig, corpus: Corpus, ids, labels, seed: int) -> dict:
     """All tasks under both protocols, on one core: summed up, and answer by answer.
 
-    Args: corpus, labels: of the test programs alone. ids: their numbers in the whole
-        corpus, by which sampled answers are drawn and packed answers are kept.
+    Args: corpus, labels: of the test programs alone; their places in it name the draws of
+        sampled answers. ids: their numbers in the whole corpus, kept with the answers.
     """
     torch.set_num_threads(1)
     model = GPT(config)
     load_weights(weights, model)
     questions = [Question(task, p, seed) for p in PROTOCOLS for task in TASKS]
-    found: dict = {
-        p: {"protocol": p, "programs": len(ids), "seed": seed} for p in PROTOCOLS
-    }
     answers = ask(model, corpus, np.arange(len(ids)), questions)
+    found = summed_up(answers, corpus, labels)
     for a in answers:
-        found[a.question.protocol][a.question.task] = results(a, corpus, labels)
         a.ids = np.asarray(ids)
     return {"results": found, "answers": pack(answers)}
 

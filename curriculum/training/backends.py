@@ -23,7 +23,7 @@ from .device import autocast
 
 
 class Backend:
-    """Weights, gradients and optimizers of M models of one shape.
+    """Weights and gradients of M models of one shape, in one table each.
 
     Args:
         models: their parameters become views of `weights`; the values stay.
@@ -52,16 +52,6 @@ class Backend:
             ):
                 view.copy_(p.detach())
                 p.data = view
-        self.optimizers = []
-        for row, gradient, state in zip(
-            self.weights, self.gradients, optimizer_states, strict=True
-        ):
-            row = torch.nn.Parameter(row)
-            row.grad = gradient
-            fused = self.device.type in ("cpu", "cuda")
-            adam = torch.optim.AdamW([row], weight_decay=weight_decay, fused=fused)
-            adam.state[row] = state
-            self.optimizers.append(adam)
 
     def _views(self, table) -> list[torch.Tensor]:
         """`table` (…, P) cut into tensors (…, *shape), one for each parameter."""
@@ -82,11 +72,8 @@ class Backend:
         raise NotImplementedError
 
     def update(self, lrs) -> None:
-        """One optimizer step of every model, each at its own learning rate."""
-        for adam, lr in zip(self.optimizers, lrs, strict=True):
-            adam.param_groups[0]["lr"] = lr
-            adam.step()
-        self.gradients.zero_()
+        """One optimizer step of every model, each at its own rate; gradients are zero then."""
+        raise NotImplementedError
 
     def _half(self):
         return autocast(self.device, self.precision)
@@ -101,6 +88,16 @@ class CoreParallel(Backend):
         super().__init__(models, optimizer_states, weight_decay, precision)
         self.cores = available(self.device)
         self._gradient_views = [self._views(row) for row in self.gradients]
+        self.optimizers = []
+        for row, gradient, state in zip(
+            self.weights, self.gradients, optimizer_states, strict=True
+        ):
+            row = torch.nn.Parameter(row)
+            row.grad = gradient
+            fused = self.device.type in ("cpu", "cuda")
+            adam = torch.optim.AdamW([row], weight_decay=weight_decay, fused=fused)
+            adam.state[row] = state
+            self.optimizers.append(adam)
 
     def backward(self, batches, ids, step):
         rows = [maker.batch(own, step) for maker, own in zip(batches, ids, strict=True)]
@@ -112,6 +109,12 @@ class CoreParallel(Backend):
             torch._foreach_add_(self._gradient_views[i], found)
         fingerprints = [m.fingerprints(r) for m, r in zip(batches, rows, strict=True)]
         return losses, fingerprints, counts
+
+    def update(self, lrs):
+        for adam, lr in zip(self.optimizers, lrs, strict=True):
+            adam.param_groups[0]["lr"] = lr
+            adam.step()
+        self.gradients.zero_()
 
     def _each(self, jobs, counts):
         """(loss, gradients) of every job, in the order of `jobs`."""
