@@ -196,6 +196,22 @@ def test_records_of_the_first_studies_are_read_with_todays_names():
     assert list(records.modern(old)["token"]) == list(new["token"])  # in the same order
 
 
+def test_arms_are_told_apart_by_all_of_their_spec():
+    def arm(**fields):
+        return records.arm({"spec": X.Experiment(**fields).spec})
+
+    assert arm(schedule="hybrid", seed=3, scale="smoke") == "hybrid"
+    assert arm(schedule="hybrid", lr_schedule="multistep-restart") == "hybrid, restarts"
+    by_length = arm(schedule="hybrid", scorer="characters", cut="tertiles")
+    assert by_length == "hybrid, scorer characters, cut tertiles"
+    assert arm(schedule="hybrid", options={"replay": 0.25}) == "hybrid, replay 0.25"
+    restarts = {"lr_schedule": "multistep-restart", "cycles": "20,30,70"}
+    assert arm(schedule="baseline", **restarts) == "baseline, restarts"
+    assert arm(schedule="sequential", **restarts) != arm(
+        schedule="sequential", lr_schedule="multistep-restart"
+    )
+
+
 def test_committed_records_are_read():
     root = Path(__file__).parents[2] / "book" / "results"
     for study in ("quick", "desk", "restart"):
