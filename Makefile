@@ -39,7 +39,7 @@ $(SCALE): $(STAMP)
 	@touch $@
 
 book: $(STAMP)  ## build the book, with one quick experiment, to _build/html
-	$(PY) -m curriculum experiment $(QUICK)
+	$(PY) -m curriculum experiment $(QUICK) --again
 	$(VENV)/bin/jupyter-book build .
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 

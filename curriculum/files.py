@@ -1,6 +1,8 @@
 """Files, hashes and provenance: how results are kept, and how chance is made repeatable.
 
-- Files appear whole or not at all: written beside their place, flushed, renamed.
+- Files appear whole or not at all: written beside their place, flushed, renamed. What a
+  killed process left half written is swept by the next one that writes there.
+- JSON of results carries a digest of its content, checked whenever it is read.
 - Hashes are of canonical JSON, so equal specs have equal digests on any machine.
 - `hash_order` and `hash_uniform` are our only source of data order. They are pure
   functions of their key, so no library version, worker count or call order changes them.
@@ -18,19 +20,22 @@ import importlib.metadata
 import json
 import os
 import platform
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
-import safetensors
 
 
 def write_bytes(path, data: bytes) -> Path:
     """Write `data` to `path` so that a crash or a full disk leaves the old file intact."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _sweep(path.parent)
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.{_process()}.", suffix=".tmp"
+    )
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -48,50 +53,76 @@ def write_bytes(path, data: bytes) -> Path:
     return path
 
 
+def _process() -> str:
+    """This process, as the names of its temporary files say it: machine-number."""
+    host = "".join(c for c in socket.gethostname() if c.isalnum()) or "here"
+    return f"{host}-{os.getpid()}"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove temporary files of this machine's processes that are gone."""
+    host, _, _ = _process().rpartition("-")
+    for path in folder.glob(f".*.{host}-*.tmp"):
+        number = path.name.removesuffix(".tmp").rpartition(".")[0].rpartition("-")[2]
+        if number.isdigit() and not _alive(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    if os.name != "posix":  # there, signal 0 would end the process
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
+
+
 def write_text(path, text: str) -> Path:
     """Write `text` as UTF-8, whole or not at all."""
     return write_bytes(path, text.encode())
 
 
 def write_json(path, value) -> Path:
-    """Write `value` as indented JSON with a final newline, whole or not at all."""
+    """Write `value` as indented JSON, whole or not at all; a dict gets its digest."""
+    if isinstance(value, dict):
+        value = json.loads(json.dumps({k: v for k, v in value.items() if k != DIGEST}))
+        value[DIGEST] = digest(value)
     return write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def read_json(path):
-    """Read JSON; a missing or damaged file is a `ValueError` that names it."""
+DIGEST = "digest"  # the last key of every dict that `write_json` writes
+
+
+def read_json(path, sealed: bool = False):
+    """Read JSON; a missing, damaged or changed file is a `ValueError` that names it.
+
+    Args: sealed: also refuse what carries no digest, as files made by hand do not.
+    Returns: the value, without its digest.
+    """
     path = Path(path)
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_bytes().decode())
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist; check the path") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is damaged ({error}); delete it and run again"
         ) from None
-
-
-# What reading a file of tensors that is cut, changed or something else can raise.
-UNREADABLE = (safetensors.SafetensorError, OSError, TypeError, KeyError, ValueError)
-
-
-def read_note(path, key: str):
-    """The JSON kept under `key` in the header of a file of tensors.
-
-    Raises: one of `UNREADABLE`; the caller says what the file should have been.
-    """
-    with safetensors.safe_open(path, "np") as file:
-        return json.loads(file.metadata()[key])
-
-
-def read_about(path) -> dict:
-    """What a weights file of ours says about itself (spec, model shape, alphabet)."""
-    try:
-        return read_note(path, "about")
-    except UNREADABLE as error:
+    kept = value.pop(DIGEST, None) if isinstance(value, dict) else None
+    if kept is not None and kept != digest(value):
         raise ValueError(
-            f"{path} is not a weights file of this book: {error}"
-        ) from None
+            f"{path} is damaged: it does not match its digest; restore it, or delete it"
+            " and run again"
+        )
+    if kept is None and sealed:
+        raise ValueError(
+            f"{path} carries no digest: it was not written by this book, or was changed;"
+            " restore it, or delete it and run again"
+        )
+    return value
 
 
 def digest(value) -> str:
@@ -158,7 +189,7 @@ def _commit() -> str:
     def git(*words):
         here = Path(__file__).parent
         run = subprocess.run(
-            ["git", "-C", str(here), *words], capture_output=True, text=True
+            ["git", "-C", str(here), *words], capture_output=True, encoding="utf-8"
         )
         return run.stdout.strip()
 
@@ -174,7 +205,7 @@ def _commit() -> str:
 
 def _processor() -> str:
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     except OSError:

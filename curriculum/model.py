@@ -120,7 +120,7 @@ class GPT(nn.Module):
 
     def __init__(self, c: GPTConfig, seed: int = 0):
         super().__init__()
-        self.config = c
+        self.config, self.seed = c, seed
         with torch.random.fork_rng(devices=[]):  # leaves the caller's generator alone
             torch.manual_seed(seed)
             self.characters = nn.Embedding(c.vocab_size, c.n_embd)

@@ -26,7 +26,7 @@ def test_every_room_has_a_floor():
 def test_an_upward_import_is_found(tmp_path):
     package = tmp_path / "curriculum"
     shutil.copytree(ROOT / "curriculum", package)
-    with open(package / "data" / "corpus.py", "a") as file:
+    with open(package / "data" / "corpus.py", "a", encoding="utf-8") as file:
         file.write("\nfrom ..ordering import plan\n")
     (bad,) = tool.upward(package)
     assert bad.startswith("data/corpus.py") and "data imports ordering" in bad

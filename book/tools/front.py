@@ -240,7 +240,10 @@ def texts() -> dict[Path, str]:
     """All generated texts, by file."""
     n = numbers()
     pages = {BOOK / "intro.md": "", BOOK.parent / "README.md": "book/"}
-    found = {p: place(p.read_text(), folder, n) for p, folder in pages.items()}
+    found = {
+        p: place(p.read_text(encoding="utf-8"), folder, n)
+        for p, folder in pages.items()
+    }
     return {**found, BOOK / "provenance.md": page()}
 
 

@@ -271,7 +271,9 @@ def formatted(text: str, path: Path) -> str:
     place = ["--quiet", "--stdin-filename", str(path.resolve()), "-"]
     for action in (["check", "--select=I", "--fix-only"], ["format"]):
         command = [sys.executable, "-m", "ruff", *action, *place]
-        done = subprocess.run(command, input=text, capture_output=True, text=True)
+        done = subprocess.run(
+            command, input=text, capture_output=True, encoding="utf-8"
+        )
         if done.returncode:
             raise ValueError(done.stderr.strip() or "ruff could not read it")
         text = done.stdout

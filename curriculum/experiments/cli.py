@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,9 @@ from pathlib import Path
 def main(words=None) -> int:
     """Run one command; returns the exit code."""
     words = sys.argv[1:] if words is None else list(words)
+    for stream in (sys.stdout, sys.stderr):  # a terminal that knows only ASCII
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     command = words[0] if words else ""
     try:
         arguments = parser(command).parse_args(words)
@@ -84,6 +88,7 @@ def number(kind, low, high):
 COUNT = number(int, 1, 10_000_000)
 PROCESSES = number(int, 1, 10_000)
 SEED = number(int, 0, 2**63 - 1)
+AGAIN = "set a record aside that other code made, and run again"
 
 
 def generate_arguments(add):
@@ -128,6 +133,7 @@ def train_arguments(add):
     results = Path("runs/results")
     add("--results", type=Path, default=results, help="folder of the record")
     add("--notebook", action="store_true", help="run its notebook through papermill")
+    add("--again", action="store_true", help=AGAIN)
 
 
 def evaluate_arguments(add):
@@ -149,6 +155,7 @@ def experiment_arguments(add):
         action="store_true",
         help="leave no filled-in notebooks, and save the seconds they take",
     )
+    add("--again", action="store_true", help=AGAIN)
     add("--engine", default="local", help="local (this machine) or ray (a cluster)")
     add(
         "--jobs",
@@ -270,7 +277,6 @@ def score(a):
     if a.out:
         import pyarrow as pa
         import pyarrow.csv
-        import pyarrow.parquet
 
         from ..files import write_bytes
 
@@ -335,6 +341,8 @@ def train_one(a):
     from . import locks, records, sweep
 
     e = single(a)
+    if a.again:
+        records.set_aside(e, a.results)
     if records.finished(e, a.results):
         print(f"{records.record_path(e, a.results)}: done before")
         return 0
@@ -371,8 +379,15 @@ def evaluate_weights(a):
     from .spec import Experiment
 
     trained, about = load_model(a.weights)
-    spec = {k: v for k, v in about["spec"].items() if k not in ("schedule", "options")}
-    e = Experiment(**spec)  # the schedule does not matter here
+    spec = about.get("spec")
+    try:  # the schedule does not matter here
+        drop = ("schedule", "options")
+        e = Experiment(**{k: v for k, v in spec.items() if k not in drop})
+    except (TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{a.weights} does not say what experiment it is of ({error}); update the"
+            " package, or train again"
+        ) from None
     data = load_data(e, progress=progress)
     ids, corpus = data.test[: a.programs], data.corpus
     found = evaluate.evaluate(
@@ -400,7 +415,7 @@ def experiments(a):
         engine = Ray(a.jobs, a.address, a.cpus_per_run, a.gpus_per_run)
     else:
         raise ValueError(f"engine is {a.engine!r}; it must be local or ray")
-    for path in sweep.sweep(found, a.results, engine, not a.no_notebook):
+    for path in sweep.sweep(found, a.results, engine, not a.no_notebook, again=a.again):
         print(path)
 
 

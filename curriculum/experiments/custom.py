@@ -57,7 +57,11 @@ def load(reference: str) -> Custom:
     """
     if reference.endswith(".json"):
         path = Path(reference)
-        found = Schedule.from_dict(files.read_json(path))
+        try:
+            found = Schedule.from_dict(files.read_json(path))
+        except ValueError as error:
+            said = str(error)
+            raise ValueError(said if str(path) in said else f"{path}: {said}") from None
         return Custom(path.name, lambda: found, _sha256(path.read_bytes()))
     place, _, name = reference.rpartition(":")
     try:

@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from .. import __version__, difficulty, files, model, training
+from .. import difficulty, files, model, tensors, training
 from ..data.corpus import Corpus, CorpusSpec, build, split
 from ..evaluation import evaluate
 from ..ordering import audit
 from ..ordering.plan import Plan, preflight
+from ..sources import code_digest
 from ..training import Programs, Windows
 from . import custom, locks, records
 from .spec import CUTS, NOTEBOOK, SCALES, Experiment, Scale, cache_folder
@@ -60,28 +62,57 @@ def _data_key(e: Experiment) -> str:
 
 
 def load_data(e: Experiment, workers: int = 1, progress=None) -> Data:
-    """Generate (or load) the corpus, split it without near-duplicates, score and label it."""
+    """Generate (or load) the corpus, split it without near-duplicates, score and label it.
+
+    Both are cached under the digest of all that decides them, our code included. A damaged
+    file of the cache is made again, with a warning.
+    """
     spec = _corpus_spec(e)
-    folder = cache_folder() / f"corpus-{files.digest(dataclasses.asdict(spec))[:12]}"
-    if (folder / "programs.parquet").exists():
-        corpus = Corpus.load(folder, spec)
-    else:
+    key = files.digest([dataclasses.asdict(spec), code_digest("corpus")])
+    folder = cache_folder() / f"corpus-{key[:12]}"
+    corpus = _cached(folder / "programs.parquet", lambda _: Corpus.load(folder, spec))
+    if corpus is None:
         corpus = build(spec, workers=workers, progress=progress)
         corpus.save(folder)
     parts = split(corpus, by="renamed")
-    name = e.spec["scorer"].replace(":", "-") + e.code.get("scorer", "")[:12]
-    path = folder / f"{name}-{__version__}.npy"
-    if path.exists():
-        scores = np.load(path)
-    else:
+    name = e.spec["scorer"].replace(":", "-")
+    key = files.digest(
+        [
+            corpus.hash,
+            name,
+            e.code.get("scorer"),
+            code_digest("scores"),
+            parts.train.tolist(),
+        ]
+    )
+    path = folder / f"{name}-{key[:12]}.safetensors"
+    scores = _cached(path, lambda p: _read_scores(p, len(corpus)))
+    if scores is None:
         scores = _score(e, corpus, parts.train, workers, progress)
-        sink = io.BytesIO()
-        np.save(sink, scores)
-        files.write_bytes(path, sink.getvalue())
+        tensors.write_tensors(path, {"scores": torch.from_numpy(scores)}, {})
     labels = difficulty.label(scores, CUTS[e.cut])
     return Data(
         _data_key(e), corpus, parts.train, parts.valid, parts.test, scores, labels
     )
+
+
+def _cached(path: Path, read):
+    """What `read` finds in a file of the cache; None if it has to be made (again)."""
+    if not path.exists():
+        return None
+    try:
+        return read(path)
+    except ValueError as error:
+        warnings.warn(f"made again: {error}", stacklevel=3)
+        return None
+
+
+def _read_scores(path: Path, n: int) -> np.ndarray:
+    found, _ = tensors.read_tensors(path, "file of scores", "delete it")
+    scores = found["scores"].numpy() if "scores" in found else np.empty(0)
+    if scores.shape != (n,):
+        raise ValueError(f"{path} holds {len(scores)} scores for {n} programs")
+    return scores
 
 
 def _score(e, corpus, train, workers, progress) -> np.ndarray:
@@ -163,9 +194,10 @@ class Arm:
     @functools.cached_property
     def folder(self) -> Path:
         """Checkpoints and log of this run, in the cache; another plan has another folder,
-        and so has another version of the code, whose last digits may differ."""
+        and so has other code, another version of torch or another device."""
         e = self.experiment
-        key = [__version__, e.science, dataclasses.asdict(self.scale), self.plan.digest]
+        key = [e.science, dataclasses.asdict(self.scale), self.plan.digest]
+        key += [code_digest("training"), self.model.head.weight.device.type]
         return cache_folder() / f"{e.scale}-{e.name}-{files.digest(key)[:8]}"
 
     @functools.cached_property
@@ -211,8 +243,8 @@ class Arm:
 
     @property
     def curve(self) -> list[dict]:
-        """The lines logged so far."""
-        return training.read_log(self.folder / "log.jsonl")
+        """The lines logged so far, those before a resumption included."""
+        return self.state.history.get("log.jsonl", [])
 
     def preflight(self, rate: float | None = None):
         """What training will consume; `rate`: characters a second, for the minutes."""
@@ -303,11 +335,12 @@ class Arm:
                 "device": f"{device} ({reason})",
             },
             "provenance": files.provenance(),
+            "sources": code_digest("results"),
         }
 
     def save(self, results: dict, root="results", weights: bool | None = None) -> Path:
         """Write the record, and the weights too (None: where the scale keeps them)."""
-        records.finished(self.experiment, root)  # refuses another experiment's file
+        records.kept(self.experiment, root)  # refuses another experiment's file
         path = records.record_path(self.experiment, root)
         if self.scale.keep_weights if weights is None else weights:
             about = {

@@ -41,7 +41,7 @@ def lock(path, timeout: float = 0.0):
         raise Busy(f"{path.name} is held by {_who(path)}")
     try:
         mine = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
-        _note(path).write_text(json.dumps(mine))
+        _note(path).write_text(json.dumps(mine), encoding="utf-8")
         yield
     finally:
         _note(path).unlink(missing_ok=True)
@@ -85,7 +85,7 @@ def _note(path: Path) -> Path:
 
 def _read(path: Path) -> dict:
     try:
-        return json.loads(_note(path).read_text())
+        return json.loads(_note(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # deleted or being written at this moment
         return {}
 

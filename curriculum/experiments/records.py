@@ -13,6 +13,7 @@ Chapter 12 opens one; chapters 6 to 10 rest on them.
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ from .. import files
 from ..evaluation.answers import Answers, unpack
 from ..model import GPT, GPTConfig
 from ..ordering import schedules
-from ..training import load_weights
-from .spec import Experiment
+from ..sources import code_digest
+from ..training import load_weights, read_weights
+from .spec import SCALES, Experiment, Scale
 
 
 def record_path(e: Experiment, results="results") -> Path:
@@ -30,23 +32,56 @@ def record_path(e: Experiment, results="results") -> Path:
     return Path(results) / e.study / f"{e.name}.json"
 
 
-def finished(e: Experiment, results="results") -> bool:
-    """True when the whole record exists; another spec under the same name is an error."""
+def finished(e: Experiment, results="results", any_code: bool = False) -> bool:
+    """True when the whole record of `e` exists.
+
+    Args: any_code: also where the package's code has changed since.
+    Raises: ValueError: another experiment has this name, or other code made the record.
+    """
+    record = kept(e, results)
+    if record is None or not complete(record):
+        return False
+    if not any_code and record.get("sources") != code_digest("results"):
+        raise ValueError(
+            f"{record_path(e, results)} was made by other code (commit"
+            f" {record.get('provenance', {}).get('commit', 'unknown')}); choose another"
+            " study, or run with --again, which sets the old record aside"
+        )
+    return True
+
+
+def kept(e: Experiment, results="results") -> dict | None:
+    """The record under the name of `e`, if there is one.
+
+    Raises: ValueError: it is another experiment's.
+    """
     path = record_path(e, results)
     if not path.exists():
-        return False
+        return None
     record = read_record(path)
-    kept, asked = science(record), e.science
+    found, asked = science(record), e.science
+    if record.get("scale"):  # missing in a record that is not complete
+        asked |= {"scale": {"name": e.scale, **dataclasses.asdict(SCALES[e.scale])}}
     differ = {
-        k: (kept.get(k), asked.get(k))
-        for k in kept | asked
-        if kept.get(k) != asked.get(k)
+        k: (found.get(k), asked.get(k))
+        for k in found | asked
+        if found.get(k) != asked.get(k)
     }
     if differ:
         raise ValueError(
             f"{path} holds another experiment: {differ} (kept, asked); choose another study"
         )
-    return complete(record)
+    return record
+
+
+def set_aside(e: Experiment, results="results") -> Path | None:
+    """Rename a record that other code made, so that the run can be done again."""
+    record = kept(e, results)
+    if record is None or record.get("sources") == code_digest("results"):
+        return None
+    path = record_path(e, results)
+    commit = record.get("provenance", {}).get("commit", "unknown")
+    return path.rename(path.with_name(f"{path.name}.{commit}"))
 
 
 def complete(record: dict) -> bool:
@@ -58,11 +93,19 @@ def complete(record: dict) -> bool:
 
 
 def science(record: dict) -> dict:
-    """What decided the results of a record, as `Experiment.science`."""
+    """What decided the results of a record: `Experiment.science`, and the whole scale."""
     defaults = {f.name: f.default for f in dataclasses.fields(Experiment)}
-    kept = defaults | {"options": {}} | record["spec"]
-    kept = {k: v for k, v in kept.items() if k not in ("device", "study")}
-    return kept | {"code": record.get("code", {})}
+    found = defaults | {"options": {}} | record["spec"]
+    found = {k: v for k, v in found.items() if k not in ("device", "study")}
+    found |= {"code": record.get("code", {})}
+    if record.get("scale"):
+        plain = {
+            f.name: f.default
+            for f in dataclasses.fields(Scale)
+            if f.default is not dataclasses.MISSING
+        }
+        found["scale"] = {"name": found["scale"], **plain, **record["scale"]}
+    return found
 
 
 # --- reading records back ---
@@ -103,8 +146,11 @@ def modern(value):
 
 
 def read_record(path) -> dict:
-    """The record in `path`; a missing or damaged file is an error that names it."""
-    found = modern(files.read_json(path))
+    """The record in `path`.
+
+    Raises: ValueError: the file is missing, damaged, changed, or no record.
+    """
+    found = modern(files.read_json(path, sealed=True))
     spec = found.get("spec") if isinstance(found, dict) else None
     if not isinstance(spec, dict) or not isinstance(spec.get("schedule"), str):
         raise ValueError(
@@ -115,8 +161,14 @@ def read_record(path) -> dict:
 
 def load_model(path) -> tuple[GPT, dict]:
     """The trained model in a weights file, and what the file says about itself."""
-    about = modern(files.read_about(path))
-    model = GPT(GPTConfig(**about["config"]))
+    about = modern(read_weights(path)[1])
+    try:
+        model = GPT(GPTConfig(**about["config"]))
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path} does not say what model it holds ({error}); update the package, or"
+            " train again"
+        ) from None
     load_weights(path, model)
     return model, about
 
@@ -188,9 +240,17 @@ def by_arm(found: list[dict], figure, key=arm) -> dict[str, np.ndarray]:
 
 
 def answers(record: dict, root="results") -> list[Answers]:
-    """The answers to every test program that a run of the study left beside its record."""
+    """The answers to every test program that a run of the study left beside its record.
+
+    Raises: ValueError: the file is missing, damaged, changed, or holds no answers.
+    """
     path = Path(root) / record["spec"]["study"] / "answers" / f"{record['name']}.json"
-    return unpack(files.read_json(path))
+    try:
+        return unpack(files.read_json(path, sealed=True))
+    except (LookupError, TypeError, AttributeError, zlib.error) as error:
+        raise ValueError(
+            f"{path} holds no answers ({type(error).__name__}: {error}); run again"
+        ) from None
 
 
 def right(

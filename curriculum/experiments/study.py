@@ -101,7 +101,7 @@ def run_study(
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, mp_context=context) as pool:
             for number, block in enumerate(blocks(scale, study, device)):
-                todo = [e for e in block if not finished(e, root)]
+                todo = [e for e in block if not finished(e, root, any_code=True)]
                 if not todo:
                     continue
                 arms = _resolve(todo, known, cores)
@@ -190,7 +190,10 @@ def _collect(waiting, root, keep, show, wait: bool = False) -> None:
         if not wait and not job.done():
             continue
         said = job.result()
-        path = arm.save(said["results"], root, weights=arm.experiment.seed in keep)
+        path = record_path(
+            arm.experiment, root
+        )  # the record comes last: it says "done"
         files.write_json(path.parent / "answers" / path.name, said["answers"])
+        arm.save(said["results"], root, weights=arm.experiment.seed in keep)
         waiting.remove(pair)
         show(f"  {arm.experiment.name}: tested")

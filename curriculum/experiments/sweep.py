@@ -29,7 +29,7 @@ from pathlib import Path
 from .. import files
 from . import locks
 from .experiment import load_data, resolve
-from .records import finished, record_path
+from .records import finished, record_path, set_aside
 from .spec import NOTEBOOK, RESULTS, SCALES, Experiment, cache_folder
 
 BUSY = (
@@ -180,7 +180,7 @@ class Local:
 
     def start(self, e: Experiment, results, notebook: str):
         words = [*e.words, "--results", str(results)] + ["--notebook"] * bool(notebook)
-        errors = tempfile.TemporaryFile("w+")
+        errors = tempfile.TemporaryFile("w+", encoding="utf-8")
         task = subprocess.Popen(
             [sys.executable, "-m", "curriculum", "train", *words],
             env=self._environment,
@@ -223,6 +223,7 @@ def sweep(
     show=print,
     retries: int = 3,
     poll: float = 1.0,
+    again: bool = False,
 ) -> list[Path]:
     """Run many experiments; returns the paths of their records.
 
@@ -233,12 +234,16 @@ def sweep(
         show: called with each line of progress.
         retries: times that a run whose process died is tried again.
         poll: seconds between looks at a run that another driver works on.
+        again: set records aside that other code made, and do their runs again.
     Raises:
-        ValueError: before anything starts, if a record holds another experiment or the
-            notebook lacks a parameter.
+        ValueError: before anything starts, if a record holds another experiment or was
+            made by other code, or the notebook lacks a parameter.
         RuntimeError: at the end, naming the experiments that failed, and why.
     """
     experiments = list(dict.fromkeys(experiments))
+    for e in experiments if again else ():
+        if old := set_aside(e, results):
+            show(f"{e.study}/{e.name}: made by other code, kept as {old.name}")
     with ends_on_sigterm(), contextlib.closing(engine or Local()) as engine:
         source = check_notebook() if notebook else ""
         state = _Sweep(Path(results).resolve(), engine, source, show, retries, poll)

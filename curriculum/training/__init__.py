@@ -8,7 +8,7 @@ Explained in chapter 6; chapter 11 makes it fast.
 """
 
 from .batches import IGNORE, Programs, Windows
-from .checkpoint import load_weights, save_weights
+from .checkpoint import load_weights, read_weights, save_weights
 from .config import LR_SCHEDULES, LRSchedule, TrainConfig, learning_rate, restarts
 from .device import choose_device, choose_precision
 from .log import Log, read_log
@@ -19,5 +19,5 @@ from .together import train_together
 __all__ = [
     "IGNORE", "LR_SCHEDULES", "LRSchedule", "Log", "Programs", "TrainConfig", "TrainState",
     "Windows", "choose_device", "choose_precision", "learning_rate", "load_weights",
-    "read_log", "restarts", "save_weights", "train", "train_together",
+    "read_log", "read_weights", "restarts", "save_weights", "train", "train_together",
 ]  # fmt: skip

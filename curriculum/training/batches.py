@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from ..data.corpus import Corpus
-from ..files import hash_bits, hash_uniform
+from ..files import digest, hash_bits, hash_uniform
 
 IGNORE = -1  # a target that has no part in the loss
 # Micro-batches of a step, and the multiple of characters that rows are padded to. A
@@ -90,7 +90,8 @@ class Programs(_Rows):
     ):
         if loss_on not in ("all", "answer"):
             raise ValueError(f"loss_on is {loss_on!r}; it must be all or answer")
-        self.corpus, self.device = corpus, torch.device(device)
+        self.corpus, self.loss_on = corpus, loss_on
+        self.device = torch.device(device)
         suits = LAYOUT.get(self.device.type, LAYOUT["cpu"])
         self.n_micro_batches = micro_batches or suits[0]
         self.multiple = multiple or suits[1]
@@ -130,6 +131,17 @@ class Programs(_Rows):
         inputs = torch.where(inside, self._tokens[place].long(), 0)
         learn = inside & (column >= self._first[at])
         return inputs, torch.where(learn, self._tokens[place + 1].long(), IGNORE)
+
+    @property
+    def identity(self) -> dict:
+        """What decides the rows, as plain values."""
+        return {
+            "rows": "programs",
+            "corpus": self.corpus.hash[:16],
+            "loss_on": self.loss_on,
+            "micro_batches": self.n_micro_batches,
+            "multiple": self.multiple,
+        }
 
     def characters(self, ids) -> np.ndarray:
         """(…,) targets that the rows of `ids` (…, B) hold, known before they are made."""
@@ -195,7 +207,7 @@ class Windows(_Rows):
         micro_batches: int | None = None,
         device="cpu",
     ):
-        ids = np.asarray(ids)
+        ids = np.asarray(ids, np.int64)
         spans = [corpus.tokens[corpus.offsets[i] : corpus.offsets[i + 1]] for i in ids]
         stream = np.concatenate(spans)
         if len(stream) <= window:
@@ -231,6 +243,17 @@ class Windows(_Rows):
         at = _send(np.asarray(places), self.device)[..., None] + self._columns
         rows = self.stream[at].long()  # (…, b, window + 1)
         return rows[..., :-1], rows[..., 1:]
+
+    @functools.cached_property
+    def identity(self) -> dict:
+        """What decides the rows, as plain values."""
+        stream = digest(self.stream.cpu().numpy().tobytes() + self.ids.tobytes())
+        return {
+            "rows": f"windows of {self.window}",
+            "stream": stream[:16],
+            "window seed": self.seed,
+            "micro_batches": self.n_micro_batches,
+        }
 
     def characters(self, ids) -> np.ndarray:
         """(…,) targets in the rows of `ids` (…, B)."""

@@ -1,24 +1,26 @@
 """Files of tensors: the state of a run that may be killed, and weights to keep.
 
-- A checkpoint holds weights, the optimizer's state, deliveries and step: a run that goes
-  on from it ends with the same bits on the same machine.
+- A checkpoint holds weights, the optimizer's state, deliveries, logged lines and step: a
+  run that goes on from it ends with the same bits on the same machine.
 - The optimizer's state is kept flat, one row of P numbers for each moment of AdamW, so
   `loop.train` and every backend can go on from each other's files.
-- It knows what it belongs to; another plan, model or learning rate is an error.
-- Files are written whole. Weights to keep are in half precision, with a note inside.
+- It keeps the `identity` of its run: plan, rows, model, settings, code. Another run in the
+  same folder is an error that says what differs.
+- Weights to keep are in half precision, with a note inside.
 
 Chapter 6 kills a run and resumes it; chapter 12 keeps weights.
 """
 
 from __future__ import annotations
 
-import json
+import inspect
 
 import numpy as np
-import safetensors.torch
 import torch
 
-from ..files import UNREADABLE, digest, read_about, read_note, write_bytes
+from ..files import digest
+from ..sources import code_digest
+from ..tensors import read_tensors, write_tensors
 from .state import TrainState
 
 
@@ -28,12 +30,11 @@ def save_checkpoint(state: TrainState) -> None:
     tensors = {f"model.{n}": p.detach() for n, p in state.model.named_parameters()}
     tensors |= {f"optimizer.{key}": x for key, x in state.optimizer_state.items()}
     tensors["delivered"] = torch.from_numpy(np.stack(state.delivered).astype(np.int32))
-    tensors = {name: t.cpu().contiguous() for name, t in tensors.items()}
-    meta = {name: getattr(state, name) for name in ("step", "tokens", "seconds")}
-    meta["identity"] = _identity(state)
-    write_bytes(
-        state.checkpoint, safetensors.torch.save(tensors, {"run": json.dumps(meta)})
-    )
+    note = {name: getattr(state, name) for name in KEPT}
+    write_tensors(state.checkpoint, tensors, note | {"identity": identity(state)})
+
+
+KEPT = ("step", "tokens", "seconds", "history")  # of the state, beside its tensors
 
 
 def resume(state: TrainState) -> None:
@@ -44,35 +45,75 @@ def resume(state: TrainState) -> None:
     path = state.checkpoint
     if path is None or not path.exists():
         return
-    try:
-        tensors = safetensors.torch.load_file(path)
-        meta = read_note(path, "run")
-    except UNREADABLE as error:
+    cure = "delete it to start again"
+    tensors, note = read_tensors(path, "checkpoint", cure)
+    kept, mine = note.get("identity"), identity(state)
+    if not isinstance(kept, dict) or not set(KEPT) <= set(note):
+        raise ValueError(f"{path} is no checkpoint of this book; {cure}")
+    differ = [
+        f"{key} ({kept.get(key)} there, {mine.get(key)} here)"
+        for key in sorted(kept.keys() | mine.keys())
+        if kept.get(key) != mine.get(key)
+    ]
+    if differ:
         raise ValueError(
-            f"{path} is damaged ({error}); delete it to start again"
-        ) from None
-    if meta.pop("identity") != _identity(state):
-        raise ValueError(
-            f"{path} belongs to another plan, model or learning rate; choose another folder,"
-            " or delete it to start again"
+            f"{path} belongs to another run, which differs in {', '.join(differ)}; choose"
+            f" another folder, or {cure}"
         )
-    for name, value in meta.items():
-        setattr(state, name, value)
-    state.delivered = list(tensors.pop("delivered").numpy().astype(np.int64))
+    try:
+        weights = {
+            n: tensors.pop(f"model.{n}") for n, _ in state.model.named_parameters()
+        }
+        delivered = list(tensors.pop("delivered").numpy().astype(np.int64))
+        moments = {n.removeprefix("optimizer."): x for n, x in tensors.items()}
+        if len(delivered) != note["step"]:
+            raise ValueError(f"{len(delivered)} steps of {note['step']}")
+        _fill(state.model, weights)
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is incomplete ({error}); {cure}") from None
+    for name in KEPT:
+        setattr(state, name, note[name])
+    state.delivered = delivered
     device = next(state.model.parameters()).device
+    for name, value in moments.items():
+        state.optimizer_state[name] = value.to(device)
+
+
+def identity(state: TrainState) -> dict:
+    """What decides the result of a run, by name, as plain values."""
+    c, model = state.config, state.model
+    shapes = {name: list(p.shape) for name, p in model.named_parameters()}
+    return {
+        "plan": state.plan.digest[:16],
+        "model": f"{type(model).__name__} {digest([shapes, _source(type(model))])[:16]}",
+        "model seed": getattr(model, "seed", None),
+        "device": next(model.parameters()).device.type,
+        **{name: getattr(c, name) for name in ("lr", "lr_schedule", "weight_decay")},
+        "cycles": list(c.cycles),
+        "precision": c.precision,
+        **getattr(state.batches, "identity", {"rows": type(state.batches).__name__}),
+        "code": code_digest("training"),
+    }
+
+
+def _source(kind: type) -> str:
+    """The source of a class, where it can be had (a notebook's can)."""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        return ""
+
+
+def _fill(model, weights: dict) -> None:
+    """Copy weights into a model whose shapes they must have."""
     with torch.no_grad():
-        for name, parameter in state.model.named_parameters():
-            parameter.copy_(tensors.pop(f"model.{name}"))
-    for name, value in tensors.items():  # what is left is the optimizer's
-        state.optimizer_state[name.removeprefix("optimizer.")] = value.to(device)
-
-
-def _identity(state) -> str:
-    """Digest of what a checkpoint must agree with to be continued."""
-    shapes = {name: list(p.shape) for name, p in state.model.named_parameters()}
-    c = state.config
-    settings = [c.lr, c.lr_schedule, list(c.cycles), c.weight_decay]
-    return digest([state.plan.digest, shapes, settings])
+        for name, parameter in model.named_parameters():
+            if weights[name].shape != parameter.shape:
+                raise ValueError(
+                    f"{name} has the shape {tuple(weights[name].shape)}, not"
+                    f" {tuple(parameter.shape)}"
+                )
+            parameter.copy_(weights[name])
 
 
 def flatten_state(optimizer: torch.optim.AdamW) -> dict:
@@ -98,21 +139,21 @@ def unflatten_state(flat: dict, optimizer: torch.optim.AdamW) -> None:
 
 def save_weights(path, model, about: dict, dtype=torch.float16) -> None:
     """The weights alone, in half precision, with `about` (JSON values) inside."""
-    tensors = {
-        n: p.detach().cpu().to(dtype).contiguous() for n, p in model.named_parameters()
-    }
-    write_bytes(path, safetensors.torch.save(tensors, {"about": json.dumps(about)}))
+    weights = {n: p.detach().to(dtype) for n, p in model.named_parameters()}
+    write_tensors(path, weights, about)
+
+
+def read_weights(path) -> tuple[dict[str, torch.Tensor], dict]:
+    """The tensors of `save_weights`' file, and what it says about itself."""
+    return read_tensors(path, "weights file", "train again, or fetch it again")
 
 
 def load_weights(path, model) -> dict:
     """Fill `model` from `save_weights`' file; returns what it says about itself."""
-    about = read_about(path)
-    tensors = safetensors.torch.load_file(path)
+    weights, about = read_weights(path)
     try:
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(tensors[name])
-    except (KeyError, RuntimeError) as error:
+        _fill(model, weights)
+    except (LookupError, ValueError) as error:
         raise ValueError(
             f"{path} does not hold weights of this model: {error}"
         ) from None

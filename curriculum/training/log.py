@@ -1,7 +1,8 @@
 """The log of a training run: metrics as JSON lines.
 
-- A log is a callback of the training loop. A resumed run continues the file; what a
-  killed run wrote beyond its checkpoint is dropped.
+- A log is a callback of the training loop. Its lines belong to the run's state and are
+  kept in its checkpoints; the file is a copy to look at while a run goes on, and is
+  written anew when a run goes on.
 - A last line that a kill cut short is left out when the file is read.
 
 Chapter 6 plots a log.
@@ -31,12 +32,11 @@ class Log:
         self.show = show or (lambda line: None)
 
     def __call__(self, state: TrainState):
+        lines = state.history.setdefault(self.path.name, [])
         if state.step % self.every and not state.done:
             return
         if not self.started:
-            old = read_log(self.path) if self.path.exists() else []
-            kept = [line for line in old if line["step"] < state.step]
-            write_text(self.path, "".join(json.dumps(x) + "\n" for x in kept))
+            write_text(self.path, "".join(json.dumps(x) + "\n" for x in lines))
             self.started = True
         state.sync()
         line = {
@@ -49,16 +49,29 @@ class Log:
             **self.measure(state),
         }
         self.show(line)
-        with open(self.path, "a") as file:
+        lines.append(line)
+        with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
 
 def read_log(path) -> list[dict]:
-    """The lines of a `Log`."""
+    """The lines of a `Log`, up to the first that is not whole.
+
+    Raises: ValueError: there is no such file.
+    """
+    try:
+        texts = Path(path).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        raise ValueError(
+            f"{path} does not exist; a run writes it at its first logged step"
+        ) from None
     lines = []
-    for text in Path(path).read_text().splitlines():
+    for text in texts:
         try:
-            lines.append(json.loads(text))
+            line = json.loads(text)
         except ValueError:
             break
+        if not isinstance(line, dict):
+            break
+        lines.append(line)
     return lines

@@ -37,6 +37,7 @@ class TrainState:
     loss: float = math.nan  # nats per character, mean over the last step (at last sync)
     tokens: int = 0  # characters learnt from, counted in the rows (at last sync)
     delivered: list = field(default_factory=list)  # (B,) ids a step (at last sync)
+    history: dict = field(default_factory=dict)  # {log: lines}, kept in checkpoints
     optimizer_state: dict = field(default_factory=dict)  # AdamW's moments, (P,) each
     notes: list = field(default_factory=list)  # of steps since the last sync
 

@@ -86,9 +86,11 @@ def sphinx_knows() -> tuple[set[str], set[str]]:
     extensions = ",".join(CONFIG["sphinx"]["config"]["extensions"])
     paths = {str(ROOT / p) for p in CONFIG["sphinx"]["local_extensions"].values()}
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "index.md").write_text("# x\n")
+        Path(folder, "index.md").write_text("# x\n", encoding="utf-8")
         Path(folder, "empty.bib").touch()
-        Path(folder, "_toc.yml").write_text("format: jb-book\nroot: index\n")
+        Path(folder, "_toc.yml").write_text(
+            "format: jb-book\nroot: index\n", encoding="utf-8"
+        )
         command = [sys.executable, "-c", PROBE, folder, extensions, ",".join(paths)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -181,7 +183,10 @@ def test_chapters_are_numbered_without_a_gap():
 
 
 def requirements(path: Path) -> list[Requirement]:
-    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    lines = (
+        line.split("#")[0].strip()
+        for line in path.read_text(encoding="utf-8").splitlines()
+    )
     return [Requirement(line) for line in lines if line]
 
 

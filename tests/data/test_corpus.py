@@ -166,7 +166,7 @@ def test_hash_and_lengths_are_those_of_the_texts(small, monkeypatch):
 
 
 def test_twin_keys_of_a_real_file():
-    source = open(near_duplicates.__file__).read()
+    source = open(near_duplicates.__file__, encoding="utf-8").read()
     longer = source.replace("indents", "the_indents")
     assert longer != source
     assert near_duplicate_key(source, "renamed") == near_duplicate_key(

@@ -54,7 +54,7 @@ def test_a_killed_worker_is_replaced_and_its_run_resumes(
         specs.SCALES["smoke"] = scale
 
         def show(line):
-            with open(trace, "a") as file:
+            with open(trace, "a", encoding="utf-8") as file:
                 print(
                     os.getpid(), spec["schedule"], spec["seed"], line["step"], file=file
                 )
