@@ -41,7 +41,7 @@ NEEDED = (
 
 
 def _run(*command):
-    done = subprocess.run(command, capture_output=True, encoding="utf-8")
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip() or "no message").splitlines()[-1]
         raise RuntimeError(f"{{' '.join(command)}} failed: {{last}}")

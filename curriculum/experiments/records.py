@@ -24,7 +24,7 @@ from ..model import GPT, GPTConfig
 from ..ordering import schedules
 from ..sources import code_digest
 from ..training import load_weights, read_weights
-from .spec import SCALES, Experiment, Scale
+from .spec import SCALES, Experiment
 
 
 def record_path(e: Experiment, results="results") -> Path:
@@ -61,7 +61,9 @@ def kept(e: Experiment, results="results") -> dict | None:
     record = read_record(path)
     found, asked = science(record), e.science
     if record.get("scale"):  # missing in a record that is not complete
-        asked |= {"scale": {"name": e.scale, **dataclasses.asdict(SCALES[e.scale])}}
+        whole = dataclasses.asdict(SCALES[e.scale])
+        found |= {f"scale.{k}": v for k, v in (LATER | record["scale"]).items()}
+        asked |= {f"scale.{k}": v for k, v in whole.items()}
     differ = {
         k: (found.get(k), asked.get(k))
         for k in found | asked
@@ -92,20 +94,16 @@ def complete(record: dict) -> bool:
     )
 
 
+# Fields of a scale that the first records do not have.
+LATER = {"keep_weights": False, "block_size": 256, "per_level": 0}
+
+
 def science(record: dict) -> dict:
-    """What decided the results of a record: `Experiment.science`, and the whole scale."""
+    """What decided the results of a record, as `Experiment.science`."""
     defaults = {f.name: f.default for f in dataclasses.fields(Experiment)}
     found = defaults | {"options": {}} | record["spec"]
     found = {k: v for k, v in found.items() if k not in ("device", "study")}
-    found |= {"code": record.get("code", {})}
-    if record.get("scale"):
-        plain = {
-            f.name: f.default
-            for f in dataclasses.fields(Scale)
-            if f.default is not dataclasses.MISSING
-        }
-        found["scale"] = {"name": found["scale"], **plain, **record["scale"]}
-    return found
+    return found | {"code": record.get("code", {})}
 
 
 # --- reading records back ---

@@ -307,11 +307,8 @@ class _Sweep:
         """Note how a task ended; how: DONE, HELD, DIED or the cause of a failure."""
         e, held, start = self.running.pop(handle)
         held.close()
-        if how == DONE and not finished(e, self.results):
-            how = (
-                f"its record is not in {self.results} as seen from here; all machines"
-                " must share that folder under the same path"
-            )
+        if how == DONE:
+            how = self.check(e)
         if how == DONE:
             self.took.append(time.monotonic() - start)
             self.tell(e, "finished")
@@ -326,6 +323,18 @@ class _Sweep:
                 how = f"its process died {self.retries + 1} times"
             self.failed.append(f"{e.name}: {how}")
             self.tell(e, "FAILED")
+
+    def check(self, e) -> str:
+        """DONE if the record of a run that says so is there; else what is wrong."""
+        try:
+            if finished(e, self.results):
+                return DONE
+        except ValueError as error:  # made by other code, as on a machine with a copy
+            return str(error)
+        return (
+            f"its record is not in {self.results} as seen from here; all machines must"
+            " share that folder under the same path"
+        )
 
     def postpone(self, e):
         self.later[e] = time.monotonic() + self.poll

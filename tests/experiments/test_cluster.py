@@ -48,10 +48,10 @@ def test_a_killed_worker_is_replaced_and_its_run_resumes(
 
     def task(spec, *words):
         """The real task; writes down its steps, and the victim waits once for its end."""
+        from unittest import mock
+
         from curriculum.experiments import cluster, sweep
         from curriculum.experiments import spec as specs
-
-        specs.SCALES["smoke"] = scale
 
         def show(line):
             with open(trace, "a", encoding="utf-8") as file:
@@ -64,8 +64,12 @@ def test_a_killed_worker_is_replaced_and_its_run_resumes(
                     time.sleep(120)
 
         work = sweep.work
-        cluster.work = lambda e, results, notebook: work(e, results, notebook, show)
-        return cluster._task(spec, *words)
+        longer = mock.patch.dict(specs.SCALES, smoke=scale)  # workers live on
+        shown = mock.patch.object(
+            cluster, "work", lambda e, r, notebook: work(e, r, notebook, show)
+        )
+        with longer, shown:
+            return cluster._task(spec, *words)
 
     def kill():
         while not waiting.exists():

@@ -348,7 +348,7 @@ def test_choices_are_those_of_the_rooms():
         (["score", "BAD"], "none of 1 files could be scored"),
         (["score", "GOOD", "--scorers", "beauty"], "scorer is 'beauty'"),
         (["score", "GOOD", "--out", "x.txt"], "must end in .csv or .parquet"),
-        (["evaluate", "GOOD"], "not a weights file"),
+        (["evaluate", "GOOD"], "no weights file"),
         (["experiment", "epochs=3"], "'epochs=3' is not a parameter"),
         (["experiment", "seed=1234567890123456789012345"], "seed is 1234567890"),
         (["experiment", "study=../x"], "study is '../x'"),

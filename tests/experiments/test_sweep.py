@@ -17,6 +17,7 @@ from curriculum import files
 from curriculum.__main__ import main
 from curriculum.experiments import experiment, locks, records, sweep
 from curriculum.experiments import spec as X
+from curriculum.sources import code_digest
 
 
 def arms(*schedules, **fields):
@@ -261,8 +262,9 @@ def test_how_tasks_end_and_what_follows(tmp_path, smoke):
     def make(e):
         path = records.record_path(e, tmp_path)
         if e.schedule != "hybrid":  # whose record went somewhere else
-            kept = {"spec": e.spec, "scale": {"steps": 24}, "results": {"exact": {}}}
-            files.write_json(path, kept)
+            scale = dataclasses.asdict(X.SCALES[e.scale])
+            kept = {"spec": e.spec, "scale": scale, "results": {"exact": {}}}
+            files.write_json(path, kept | {"sources": code_digest("results")})
 
     died, held, done = sweep.DIED, sweep.HELD, sweep.DONE
     ends = {
