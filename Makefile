@@ -20,7 +20,7 @@ TWO := -n $(PROCESSES) --dist loadfile
 QUICK := schedule=hybrid scale=quick study=local seed=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book test experiment lint bench clean
+.PHONY: help locked book test experiment lint mutants portable bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +32,12 @@ $(STAMP): requirements.txt constraints.txt pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet -r requirements.txt -c constraints.txt -e .
 	@touch $@
+
+locked:  ## install instead with every downloaded file checked against requirements.lock
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --require-hashes -r requirements.lock
+	$(PY) -m pip install --quiet --no-deps -e .
+	@touch $(STAMP) $(SCALE)
 
 # Ray, for the tests of sweeps on many machines; the book does without it.
 $(SCALE): $(STAMP)
@@ -55,6 +61,12 @@ lint: $(STAMP)  ## check style and formatting of code and notebooks
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) book/tools/imports.py --check
+
+mutants: $(STAMP)  ## plant known bugs, one at a time, and see that the tests find them
+	$(PY) tests/mutants.py $(ARGS)
+
+portable: $(SCALE)  ## all tests under other processors' kernels, threads, locale, time zone
+	$(PY) tests/portable.py $(ARGS)
 
 bench: $(STAMP)  ## measure how fast this machine generates, scores, trains
 	env -u OMP_WAIT_POLICY $(PY) -m curriculum bench $(ARGS)

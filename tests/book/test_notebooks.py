@@ -420,7 +420,7 @@ def run_cell(folder, before="", after="", **environment):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
     )
     asked = pip / "asked"
     return done, asked.read_text() if asked.exists() else "", work

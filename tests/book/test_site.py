@@ -92,7 +92,7 @@ def sphinx_knows() -> tuple[set[str], set[str]]:
             "format: jb-book\nroot: index\n", encoding="utf-8"
         )
         command = [sys.executable, "-c", PROBE, folder, extensions, ",".join(paths)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     settings, options = json.loads(done.stdout.splitlines()[-1])
     return set(settings), set(options)
@@ -324,7 +324,7 @@ def test_a_build_with_a_remote_script_fails(tmp_path, remote):
     page = f'Page\n====\n\n.. raw:: html\n\n   <script src="{host}/a.js"></script>\n'
     (tmp_path / "index.rst").write_text(page, encoding="utf-8")
     command = [sys.executable, "-m", "sphinx", "-q", str(tmp_path), str(tmp_path / "o")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert (done.returncode != 0) is remote, done.stderr
     assert ("remote assets" in done.stderr) is remote
 

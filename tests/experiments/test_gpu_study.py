@@ -63,14 +63,14 @@ def test_runs_trained_together_leave_the_records_of_single_runs(stacked, tmp_pat
 def test_a_whole_session_and_the_next_one(tmp_path):
     lines = []
     words = dict(scale="smoke", seeds=1, arms=("baseline", "anti"), root=tmp_path)
-    kept = gpu_study.full(1.0, show=lines.append, **words)
+    kept = gpu_study.full(60.0, show=lines.append, **words)
     assert [p.name for p in kept] == [
         "baseline_scale-smoke_s0.json",
         "anti_scale-smoke_s0.json",
     ]
     assert any("2 of 2 runs" in x and "minutes left" in x for x in lines)
     again = []
-    assert gpu_study.full(1.0, show=again.append, **words) == kept
+    assert gpu_study.full(60.0, show=again.append, **words) == kept
     assert "2 of them done before" in again[-1]
 
 

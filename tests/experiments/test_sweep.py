@@ -179,9 +179,9 @@ def test_sigterm_ends_a_sweep_and_its_workers(tmp_path, resolved):
         assert driver.poll() is None, driver.communicate()
         time.sleep(2)
         driver.terminate()
-        assert "interrupted" in driver.communicate(timeout=60)[1]
+        assert "interrupted" in driver.communicate(timeout=900)[1]
         assert driver.returncode == 130
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while any(map(alive, below)) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not any(map(alive, below))
@@ -221,7 +221,7 @@ def test_two_drivers_share_the_work(tmp_path, smoke):
         )
         for _ in range(2)
     ]
-    said = [p.communicate(timeout=120)[0].splitlines() for p in both]
+    said = [p.communicate(timeout=900)[0].splitlines() for p in both]
     assert [p.returncode for p in both] == [0, 0], said
     paths = [records.record_path(e, tmp_path) for e in X.Experiment.parse(words)]
     for lines in said:  # each driver ends with all results

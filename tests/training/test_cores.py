@@ -17,7 +17,7 @@ def three():
 
 
 def test_results_keep_the_order_of_the_jobs_and_each_computes_alone(three):
-    met = threading.Barrier(3, timeout=10)  # all three are at work at once
+    met = threading.Barrier(3, timeout=300)  # all three are at work at once
 
     def work(job):
         met.wait()
