@@ -101,7 +101,11 @@ def generate_arguments(add):
 
 
 def score_arguments(add):
-    add("paths", nargs="+", type=Path, help="files, or folders searched for .py files")
+    add(
+        "paths",
+        nargs="+",
+        help="Python files, notebooks, or folders searched for .py files",
+    )
     add("--scorers", default="", help="comma-separated names; empty: all static ones")
     add("--out", type=Path, help="write .csv or .parquet instead of a table")
     add("--sort", default="", help="scorer to sort by, hardest first")
@@ -266,6 +270,10 @@ def score(a):
         raise ValueError(
             f"none of {len(bad)} files could be scored; the reasons are above"
         )
+    summary = (
+        f"{len(texts) + len(unreadable):,} found, {len(found.scored):,} scored,"
+        f" {len(bad):,} skipped"
+    )
     columns = {"file": list(where), **{n: found.table[n] for n in names}}
     if a.out:
         import pyarrow as pa
@@ -278,7 +286,7 @@ def score(a):
         write = pa.csv.write_csv if a.out.suffix == ".csv" else pa.parquet.write_table
         write(pa.table(columns), sink)
         write_bytes(a.out, sink.getvalue().to_pybytes())
-        print(f"{len(texts):,} files, {len(bad)} skipped: {a.out}")
+        print(f"{summary}: {a.out}")
         return
     order = np.argsort(-np.nan_to_num(found.table[sort], nan=-np.inf), kind="stable")[
         : a.top
@@ -288,7 +296,7 @@ def score(a):
         print(
             "  ".join([*(f"{found.table[n][i]:>14.2f}" for n in names), str(where[i])])
         )
-    print(f"{len(texts):,} files, {len(bad)} skipped; sorted by {sort}, hardest first")
+    print(f"{summary}; sorted by {sort}, hardest first")
 
 
 def single(a):
