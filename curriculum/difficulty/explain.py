@@ -57,9 +57,12 @@ def explain_halstead(source: str | ParsedProgram, how: str = "token") -> Halstea
         how: "token", the standard definition; operators are keywords (but `True`,
             `False`, `None`), operator signs and punctuation, each pair of brackets
             once; `(` and `[` right after an operand are a call and an index.
-            Operands are names and literals. Line breaks and indentation count as
-            nothing. "radon": only unary, binary, boolean and comparison operators
+            Operands are names and literals. Line breaks, indentation, docstrings and
+            type hints count as nothing. "radon": only unary, binary, boolean and comparison operators
             and augmented assignments, and what they are applied to.
+
+    Raises:
+        ValueError: another `how`, or a program that cannot be parsed.
     """
     program = ParsedProgram.of(source)
     if how == "token":
