@@ -58,8 +58,8 @@ def explain_halstead(source: str | ParsedProgram, how: str = "token") -> Halstea
             `False`, `None`), operator signs and punctuation, each pair of brackets
             once; `(` and `[` right after an operand are a call and an index.
             Operands are names and literals. Line breaks, indentation, docstrings and
-            type hints count as nothing. "radon": only unary, binary, boolean and comparison operators
-            and augmented assignments, and what they are applied to.
+            type hints count as nothing. "radon": only unary, binary, boolean and
+            comparison operators and augmented assignments, and what they are applied to.
 
     Raises:
         ValueError: another `how`, or a program that cannot be parsed.

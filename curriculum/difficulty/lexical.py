@@ -19,6 +19,7 @@ import io
 import keyword
 import token as token_kinds
 import tokenize
+import unicodedata
 import warnings
 from bisect import bisect_left
 from itertools import pairwise
@@ -219,7 +220,7 @@ def _without(tokens, spans):
 
 
 def _by_value(words):
-    """The same words, with numbers and strings as Python would print them."""
+    """The same words, with names, numbers and strings as Python knows them."""
     known = {}
     with warnings.catch_warnings():  # "invalid escape" is not our affair
         warnings.simplefilter("ignore")
@@ -229,6 +230,8 @@ def _by_value(words):
                     known[word] = repr(ast.literal_eval(word))
                 except (ValueError, SyntaxError):  # f-strings, endless numbers
                     continue
+            elif not word.isascii():  # `ﬁ` and `fi` are one name
+                known[word] = unicodedata.normalize("NFKC", word)
     return [known.get(word, word) for word in words]
 
 

@@ -26,9 +26,9 @@ from pathlib import Path
 
 Error = tuple[int, str, int | None, str]  # (index, file, line if known, reason)
 
-# The standard library's longest module has 0.7 million bytes; what has more than this
-# was not written by hand, and its tree would fill the memory of a small machine.
-MAX_BYTES = 4_000_000
+# The standard library's longest module has 0.8 million bytes. Longer texts are seldom
+# written by hand, and a tree takes up to 500 bytes of memory for each of theirs.
+MAX_BYTES = 2_000_000
 MAX_NOTEBOOK_BYTES = 64_000_000  # pictures and other outputs, which are not read
 MAX_MAGICS = 100  # lines of one cell; each costs a look at the whole cell
 

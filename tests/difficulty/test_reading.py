@@ -139,15 +139,15 @@ def test_a_socket_is_not_read(tmp_path, monkeypatch):
 
 @pytest.mark.fault(
     "Difficulty",
-    "a file of five megabytes",
+    "a file of 2.4 megabytes; a notebook with that much code",
     "no file can fill the memory",
     "skipped; the reason is the limit",
 )
 def test_a_file_has_a_limit(tmp_path, monkeypatch):
-    (tmp_path / "a.py").write_text("a = 1\n" * 800_000)
-    assert "longer than 4,000,000 bytes" in reason(tmp_path / "a.py")
-    (tmp_path / "b.ipynb").write_text(notebook("a = 1\n" * 800_000))
-    assert "4,000,000 characters of code" in reason(tmp_path / "b.ipynb")
+    (tmp_path / "a.py").write_text("a = 1\n" * 400_000)
+    assert "longer than 2,000,000 bytes" in reason(tmp_path / "a.py")
+    (tmp_path / "b.ipynb").write_text(notebook("a = 1\n" * 400_000))
+    assert "2,000,000 characters of code" in reason(tmp_path / "b.ipynb")
     monkeypatch.setattr(reading, "MAX_NOTEBOOK_BYTES", 100)
     assert "longer than 100 bytes" in reason(tmp_path / "b.ipynb")
 
