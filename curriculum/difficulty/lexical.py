@@ -17,6 +17,7 @@ Paper: Halstead (1977), Elements of Software Science. Explained in chapter 3.
 import ast
 import io
 import keyword
+import re
 import token as token_kinds
 import tokenize
 import unicodedata
@@ -50,6 +51,7 @@ _TWO_WORDS = {
     ("is", "not"): "is not",
     ("except", "*"): "except",
 }
+_TWO_PLAIN = re.compile(r"\bnot\s+in\b|\bis\s+not\b")
 _OPERATORS = {
     word: _PAIRS.get(word, word)
     for word in (*lexer.SIGNS, *keyword.kwlist, *_TWO_WORDS.values())
@@ -130,7 +132,7 @@ def lex_plain(source: str) -> Lexical:
     source = lexer.without_comments(source)
     rows = [row.rstrip() for row in source.split("\n")]
     words = lexer.words(source)
-    if "not" in source or ";" in source:
+    if ";" in source or "not" in source and _TWO_PLAIN.search(source):
         words = _joined(words)
     return _lexical(words, [len(row) for row in rows if row])
 

@@ -33,7 +33,9 @@ ODD = [
     "class A:\n\tb = 1 + 1", "import a, b\nfrom c import d", "a = b[1:2, ::3]", "del a",
     "async def f():\n\tasync for a in b: pass\n\treturn [c async for c in d]",
     "match a:\n\tcase 1: b\n\tcase _: c", "a = b == c\na = b==-c\na=b!=c", "a = ~b ^ c & d | e",
-    "a = b'x'", "a = (b)(c)", "print (a)", "a = (b) [c]", "not (a)", "a = b if (c) else (d)",
+    "a = b'x'", "a = (b)(c)", "print (a)",
+    "a = b not  in c", "a = (b not\n\tin c)", "a = b is not c", "a = not b;c = 1", "not a in b",
+    "a = (b) [c]", "not (a)", "a = b if (c) else (d)",
 ]  # fmt: skip
 MODULES = ("ast", "statistics", "textwrap", "random", "heapq", "bisect", "fractions")
 
