@@ -265,7 +265,8 @@ def score(a):
     )
     bad = [*unreadable, *found.errors]
     for _, file, line, reason in bad:
-        print(f"skipped {file}:{line or '?'}: {reason}", file=sys.stderr)
+        place = file if line is None else f"{file}:{line}"
+        print(f"skipped {place}: {reason}", file=sys.stderr)
     if not len(found.scored):
         raise ValueError(
             f"none of {len(bad)} files could be scored; the reasons are above"
@@ -293,9 +294,8 @@ def score(a):
     ]
     print("  ".join([*(f"{n:>14}" for n in names), "file"]))
     for i in order[np.isin(order, found.scored)]:
-        print(
-            "  ".join([*(f"{found.table[n][i]:>14.2f}" for n in names), str(where[i])])
-        )
+        cells = (f"{found.table[n][i]:>{max(14, len(n))}.2f}" for n in names)
+        print("  ".join([*cells, str(where[i])]))
     print(f"{summary}; sorted by {sort}, hardest first")
 
 
