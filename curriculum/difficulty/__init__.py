@@ -7,9 +7,11 @@ are in `metrics.py` and `cdm.py`, the labels in `labels.py`. Explained in chapte
 from .cdm import CDM, EQUAL_WEIGHTS, Familiarity, constructs
 from .explain import explain_cyclomatic, explain_halstead
 from .labels import LABELS, PAPER_CUT, Agreement, agreement, label
+from .lexical import Halstead
 from .metrics import CORPUS, DYNAMIC, SCORERS, STATIC, Scorer, with_model_loss
-from .parse import MAX_NESTING, Halstead, ParsedProgram, ProgramError
-from .scoring import Scores, collect, score, score_many
+from .parse import MAX_NESTING, ParsedProgram, ProgramError
+from .reading import collect
+from .scoring import Scores, score, score_many
 
 __all__ = [
     "CDM", "CORPUS", "DYNAMIC", "EQUAL_WEIGHTS", "LABELS", "MAX_NESTING", "PAPER_CUT",

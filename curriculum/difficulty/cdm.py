@@ -8,6 +8,7 @@ Notable points:
 
 - A construct is a step down the syntax tree, "parent > child": an `if` that holds a
   `for`, a call whose argument is a sum. Names and values do not matter, only kinds.
+  Docstrings and type hints are left out of the tree (`documentation.py`).
 - Add-one smoothing gives every construct never seen a finite surprisal.
 - Each part of the CDM is the share of the reference corpus that is strictly easier
   on that view: 0 for the easiest program, 0.9 when nine programs in ten are easier.
@@ -40,7 +41,7 @@ def constructs(source: str | ParsedProgram) -> list[tuple[str, str]]:
     own, so that `elif` is ("else", "If") and an `if` inside an `if` is ("If", "If").
     """
     found = []
-    stack = [("", "Module", ParsedProgram.of(source).tree)]
+    stack = [("", "Module", ParsedProgram.of(source).bare_tree)]
     while stack:
         parent, kind, node = stack.pop()
         if parent:
@@ -74,6 +75,8 @@ def _steps_down(kind, node):
 def _kind(node):
     if isinstance(node, ast.Constant):
         return f"{type(node.value).__name__} literal"
+    if isinstance(node, ast.TryStar):  # `except*` decides as `except` does
+        return "Try"
     return type(node).__name__
 
 

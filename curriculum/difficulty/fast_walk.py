@@ -1,9 +1,10 @@
-"""Three counts in one walk over a plain script's syntax tree: the fast path of scoring.
+"""Four counts in one walk over a plain script's syntax tree: the fast path of scoring.
 
 - A plain script has no functions, classes or other rare statements. One walk gives
-  radon's cyclomatic complexity, radon's Halstead difficulty and the nesting depth;
-  `walk` gives None for all else, and the caller asks radon.
-- Nothing here has a definition of its own. The tests hold it against radon.
+  both cyclomatic complexities, radon's Halstead difficulty and the nesting depth;
+  `walk` gives None for all else, and the caller takes the long way.
+- In a plain script our decisions are radon's and the chained comparisons.
+- Nothing here has a definition of its own. The tests hold it against the long way.
 
 All of TinyPy is plain. Chapter 11 has the times.
 """
@@ -16,6 +17,7 @@ class Walk(NamedTuple):
     """What one walk over a plain script's tree gives."""
 
     cyclomatic: int
+    cyclomatic_radon: int
     halstead_radon: float
     depth: int
 
@@ -25,8 +27,8 @@ _LOOPS = frozenset({ast.For, ast.AsyncFor, ast.While})
 
 
 def walk(tree: ast.Module) -> Walk | None:
-    """radon's two counts and the nesting depth; None if a statement is unusual."""
-    decisions, deepest = 0, 0
+    """The counts of a plain script; None if a statement is unusual."""
+    decisions, chained, deepest = 0, 0, 0
     blocks: list[Any] = [(tree.body, 0)]
     expressions: list[Any] = []
     operators, operands, nameless, applied = set(), set(), 0, 0
@@ -78,6 +80,7 @@ def walk(tree: ast.Module) -> Walk | None:
         elif kind is ast.Compare:
             operators.update(sign.__class__ for sign in node.ops)
             parts = [node.left, *node.comparators]
+            chained += len(parts) - 2
         elif kind is ast.BoolOp:
             decisions += len(node.values) - 1
             operators.add(node.op.__class__)
@@ -107,7 +110,7 @@ def walk(tree: ast.Module) -> Walk | None:
                 expressions.append(part)
     distinct = len(operands) + nameless
     halstead = len(operators) / 2 * (applied / distinct) if distinct else 0.0
-    return Walk(1 + decisions, halstead, deepest)
+    return Walk(1 + decisions + chained, 1 + decisions, halstead, deepest)
 
 
 def elif_below(node: ast.AST) -> ast.If | None:

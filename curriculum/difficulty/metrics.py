@@ -39,7 +39,8 @@ class Scorer:
 
 
 def lines(program: ParsedProgram) -> float:
-    """Lines that carry code; blank lines and lines of comment only do not count.
+    """Lines that carry code; blank lines and lines of nothing but comment, docstring or
+    type hint do not count.
 
     Unit: lines. Source: the plain baseline every other scorer has to beat.
     """
@@ -48,7 +49,8 @@ def lines(program: ParsedProgram) -> float:
 
 def characters(program: ParsedProgram) -> float:
     """Characters of the lines that carry code, indentation and the line breaks between
-    them included, comments and white space at line ends left out.
+    them included; comments, docstrings, type hints and white space at line ends left
+    out.
 
     Unit: characters. Source: plain baseline; what a character model has to read.
     """
@@ -57,7 +59,8 @@ def characters(program: ParsedProgram) -> float:
 
 def tokens(program: ParsedProgram) -> float:
     """Names, keywords, literals, operators, brackets and punctuation marks; comments,
-    line breaks and indentation do not count, and an f-string is one token.
+    docstrings, type hints, line breaks, semicolons and indentation do not count. An
+    f-string is one token, and so are `not in` and `is not`.
 
     Unit: tokens. Source: plain baseline; Kim and Lee (2024) order data by length.
     """
@@ -65,20 +68,33 @@ def tokens(program: ParsedProgram) -> float:
 
 
 def cyclomatic(program: ParsedProgram) -> float:
-    """Independent paths: 1 + the decisions of the whole file as radon's
-    ComplexityVisitor totals them. A file with one function scores as that function
-    does. radon adds 1 for each method, leaves out functions nested in functions and
-    classes nested in classes, and `explain_cyclomatic` shows it line by line.
+    """Independent paths: 1 + the decisions of the whole file, wherever they stand.
+    Decisions are if, elif, for, while, and, or, conditional expressions, what loops and
+    ifs in comprehensions, except and except*, else of a loop or of try, assert, each
+    case that may fail, its guard and each | in it, and each further comparison of a
+    chain. Functions, methods, with and finally add none. `explain_cyclomatic` shows it
+    line by line.
+
+    Unit: paths. Source: McCabe (1976); radon's decisions and those it misses.
+    """
+    return program.cyclomatic
+
+
+def cyclomatic_radon(program: ParsedProgram) -> float:
+    """Independent paths as radon's ComplexityVisitor totals them. radon adds 1 for each
+    method and leaves out functions nested in functions, classes nested in classes, the
+    heads of functions and classes, the inside of assert, except*, guards, | and chains
+    of comparisons. On TinyPy it equals `cyclomatic`.
 
     Unit: paths. Source: McCabe (1976); radon, total_complexity.
     """
-    return program.cyclomatic
+    return program.cyclomatic_radon
 
 
 def halstead_radon(program: ParsedProgram) -> float:
     """Halstead difficulty (n1 / 2) * (N2 / n2) over what radon counts as operators:
     unary, binary, boolean, comparison, and augmented assignment. Assignments, calls
-    and keywords are none, so a plain for loop scores 0.
+    and keywords are none, so a plain for loop scores 0. Type hints of variables count.
 
     Unit: none. Source: Halstead (1977); radon, HalsteadVisitor.
     """
@@ -86,9 +102,10 @@ def halstead_radon(program: ParsedProgram) -> float:
 
 
 def halstead_token(program: ParsedProgram) -> float:
-    """Halstead difficulty (n1 / 2) * (N2 / n2) over tokens. Operators: keywords (but
-    True, False, None), signs, punctuation, each pair of brackets once, calls and
-    indexing apart from other brackets. Operands: names and literals.
+    """Halstead difficulty (n1 / 2) * (N2 / n2) over tokens, docstrings and type hints
+    left out. Operators: keywords (but True, False, None), signs, punctuation, each pair
+    of brackets once, calls and indexing apart from other brackets. Operands: names,
+    and literals by their value.
 
     Unit: none. Source: Halstead (1977).
     """
@@ -100,11 +117,11 @@ def om_radon(program: ParsedProgram) -> float:
 
     Unit: none. Source: Naïr et al. (2024), as summaries of the paper report it.
     """
-    return (program.cyclomatic + program.halstead_radon) / 2
+    return (program.cyclomatic_radon + program.halstead_radon) / 2
 
 
 def om_token(program: ParsedProgram) -> float:
-    """Overall metric (CC + HD) / 2 with Halstead's difficulty counted over tokens.
+    """Overall metric (CC + HD) / 2 with CC over all decisions and HD over tokens.
 
     Unit: none. Source: Naïr et al. (2024), as summaries of the paper report it; the
     tool behind the paper's counts is not known.
@@ -125,7 +142,8 @@ def depth(program: ParsedProgram) -> float:
 
 
 def unfamiliarity(program: ParsedProgram, familiarity: Familiarity) -> float:
-    """Mean surprisal of the program's syntax-tree steps under the corpus.
+    """Mean surprisal of the program's syntax-tree steps under the corpus, docstrings and
+    type hints left out.
 
     Unit: bits per construct. Source: ours; one ingredient of the CDM.
     """
@@ -191,6 +209,7 @@ _GROUPS = {
         characters,
         tokens,
         cyclomatic,
+        cyclomatic_radon,
         halstead_radon,
         halstead_token,
         om_radon,

@@ -1,79 +1,57 @@
 """Read one program once: the tree, the tokens and the counts that difficulty needs.
 
-Every static scorer in `difficulty.py` asks a `ParsedProgram` for numbers. A `ParsedProgram`
+Every static scorer in `metrics.py` asks a `ParsedProgram` for numbers. A `ParsedProgram`
 parses its program once and walks the tree and the tokens once each, if a score needs
-them. Programs as plain as TinyPy's take the quick way of `lexer.py`.
+them. Programs as plain as TinyPy's take the quick way of `fast_walk.py` and `lexer.py`.
 
 Notable points:
 
 - `ParsedProgram(source)` fails with a `ProgramError` ("file:line: reason"), a `ValueError`,
   for everything Python cannot read: wrong syntax, mixed tabs, null bytes, and
-  nesting that no recursive visitor survives (`MAX_NESTING`).
+  trees so deep that no recursive visitor survives (`MAX_NESTING`).
 - Comments, blank lines and therefore the `# output` part of a text never count.
-- Cyclomatic complexity and one of the two Halstead counts are radon's, quirks
-  included; `explain.py` shows, point by point, where they come from.
-- f-strings are one operand on every Python version, although Python 3.12 and later
-  split them into many tokens.
+  Docstrings and type hints do not count either, but for radon (`documentation.py`).
+- `cyclomatic_radon` and `halstead_radon` are radon's, quirks included. `cyclomatic`
+  counts every decision (`decisions.py`); `lexical.py` has the other Halstead count.
+- `explain.py` shows, point by point, where the counts come from.
 
 Papers: McCabe (1976), A Complexity Measure; Halstead (1977), Elements of Software
 Science. Explained in chapter 3.
 """
 
 import ast
-import io
-import keyword
-import token as token_kinds
 import tokenize
 import warnings
 from functools import cached_property
-from typing import NamedTuple
 
 from radon.visitors import ComplexityVisitor, HalsteadVisitor
 
 from ..data import lexer
-from . import fast_walk
+from . import fast_walk, lexical
+from .decisions import decisions
+from .documentation import Documentation, blocks, without_documentation
 from .fast_walk import elif_below
+from .lexical import Lexical
 
 # radon spends about three stack frames a level of the tree, and Python allows 1,000.
 # A fixed limit gives one answer wherever a program is scored: in a notebook, where
 # the stack is already deep, or in a worker process, where it is not.
 MAX_NESTING = 200
+# An `elif` is no level. Python itself stops at some 3,000 in a chain, or at fewer if
+# the stack is deep already.
+MAX_ELIF = 1_000
 
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _FLOW = (
     ast.If,
     ast.For,
     ast.AsyncFor,
     ast.While,
     ast.Try,
+    ast.TryStar,
     ast.With,
     ast.AsyncWith,
     ast.Match,
-    getattr(ast, "TryStar", ast.Try),
 )
-_BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
-_LAYOUT = {
-    token_kinds.COMMENT,
-    token_kinds.NL,
-    token_kinds.NEWLINE,
-    token_kinds.INDENT,
-    token_kinds.DEDENT,
-    token_kinds.ENDMARKER,
-}
-_STRING_OPENS = {
-    getattr(token_kinds, name, -1) for name in ("FSTRING_START", "TSTRING_START")
-} - {-1}
-_STRING_CLOSES = {
-    getattr(token_kinds, name, -1) for name in ("FSTRING_END", "TSTRING_END")
-} - {-1}
-_CLOSING = frozenset(")]}")
-_PAIRS = {"(": "( )", "[": "[ ]", "{": "{ }"}
-_AFTER_OPERAND = {"(": "call ( )", "[": "index [ ]"}
-_OPERATORS = {
-    word: _PAIRS.get(word, word)
-    for word in (*lexer.SIGNS, *keyword.kwlist)
-    if word not in ("...", "True", "False", "None", *_CLOSING)
-}
 
 
 class ProgramError(ValueError):
@@ -86,46 +64,6 @@ class ProgramError(ValueError):
 
     def __reduce__(self):  # lets a worker process hand the error to its parent
         return type(self), (self.file, self.line, self.reason)
-
-
-class Halstead(NamedTuple):
-    """Operators and operands of one program, each as (text, count), first seen first.
-
-    n1, n2 are the distinct operators and operands, N1, N2 all of them.
-    """
-
-    operators: tuple[tuple[str, int], ...]
-    operands: tuple[tuple[str, int], ...]
-
-    @property
-    def n1(self) -> int:
-        return len(self.operators)
-
-    @property
-    def n2(self) -> int:
-        return len(self.operands)
-
-    @property
-    def N1(self) -> int:
-        return sum([count for _, count in self.operators])
-
-    @property
-    def N2(self) -> int:
-        return sum([count for _, count in self.operands])
-
-    @property
-    def difficulty(self) -> float:
-        """HD = (n1 / 2) * (N2 / n2); 0 when there is no operand."""
-        return self.n1 / 2 * (self.N2 / self.n2) if self.n2 else 0.0
-
-
-class Lexical(NamedTuple):
-    """What one walk over the tokens gives: sizes, and the standard Halstead count."""
-
-    lines: int  # lines that carry code
-    characters: int  # of those lines, without comments and trailing white space
-    tokens: int  # names, literals, operators, brackets, punctuation
-    halstead: Halstead
 
 
 class ParsedProgram:
@@ -150,7 +88,7 @@ class ParsedProgram:
         self._plain = lexer.is_plain(self.source)
         self.tree = _parse(self.source, file, self._plain)
         self._lexical: Lexical | None = None
-        self._walk: fast_walk.Walk | _Radon | None = None
+        self._walk: fast_walk.Walk | _Counts | None = None
 
     @classmethod
     def of(
@@ -164,17 +102,37 @@ class ParsedProgram:
         """The token walk; done when first asked for."""
         if self._lexical is None:
             try:
-                lex = _lex_plain if self._plain else _lex
-                self._lexical = lex(self.source)
+                # what the quick walk can walk has no hints; plain text has no strings
+                if self._plain and isinstance(self._walked(), fast_walk.Walk):
+                    self._lexical = lexical.lex_plain(self.source)
+                else:
+                    self._lexical = lexical.lex(self.source, self.documentation)
             except (tokenize.TokenError, SyntaxError) as error:
                 reason = f"cannot be split into tokens: {error}"
                 raise ProgramError(self.file, None, reason) from None
         return self._lexical
 
+    @cached_property
+    def documentation(self) -> Documentation:
+        """The docstrings and type hints, which do not count."""
+        return Documentation.of(self.tree)
+
+    @cached_property
+    def bare_tree(self) -> ast.Module:
+        """The tree without docstrings and type hints."""
+        if self._plain and isinstance(self._walked(), fast_walk.Walk):
+            return self.tree
+        return without_documentation(self.source) if self.documentation else self.tree
+
     @property
     def cyclomatic(self) -> int:
-        """radon's total for the file: 1 + the decisions it counts."""
+        """1 + every decision of the program."""
         return self._walked().cyclomatic
+
+    @property
+    def cyclomatic_radon(self) -> int:
+        """radon's total for the file: 1 + the decisions it counts."""
+        return self._walked().cyclomatic_radon
 
     @property
     def halstead_radon(self) -> float:
@@ -186,10 +144,10 @@ class ParsedProgram:
         """How many flow blocks stand around the innermost one, itself included."""
         return self._walked().depth
 
-    def _walked(self) -> "fast_walk.Walk | _Radon":
-        """The tree walk; done when first asked for. Unusual trees are left to radon."""
+    def _walked(self) -> "fast_walk.Walk | _Counts":
+        """The tree walk; done when first asked for. Unusual trees go the long way."""
         if self._walk is None:
-            self._walk = fast_walk.walk(self.tree) or _Radon(self.tree)
+            self._walk = fast_walk.walk(self.tree) or _Counts(self.tree, self.source)
         return self._walk
 
 
@@ -197,7 +155,6 @@ class ParsedProgram:
 
 
 def _parse(source, file, plain_text):
-    too_deep = f"nested more than {MAX_NESTING} levels deep"
     if "\0" in source:
         line = source.count("\n", 0, source.index("\0")) + 1
         raise ProgramError(file, line, "contains a null byte: not a text file?")
@@ -213,39 +170,102 @@ def _parse(source, file, plain_text):
             file, error.lineno, f"{type(error).__name__}: {error.msg}"
         ) from None
     except (RecursionError, MemoryError):
-        raise ProgramError(file, None, too_deep) from None
+        reason = (
+            f"too much for Python's parser: more than {MAX_NESTING} levels deep, or more"
+            f" than {MAX_ELIF:,} elif in a chain"
+        )
+        raise ProgramError(file, None, reason) from None
     except ValueError as error:  # lone surrogates, for one
         raise ProgramError(file, None, f"{type(error).__name__}: {error}") from None
     # A level of the tree takes at least one character, so short texts need no walk.
-    if len(source) > MAX_NESTING and (line := _too_deep_at(tree)):
-        raise ProgramError(file, line, too_deep)
+    if len(source) > MAX_NESTING:
+        _check_nesting(tree, file)
     return tree
 
 
-def _too_deep_at(tree):
+_TOO_DEEP = (
+    f"nested more than {MAX_NESTING} levels deep: blocks, brackets, or the parts of one"
+    " long sum or chain of calls, each of which is a level of the syntax tree"
+)
+
+
+def _check_nesting(tree, file):
+    """Raise a ProgramError if a visitor could not survive the tree."""
+    if not _too_deep_at(tree, ast.iter_child_nodes):
+        return
+    for start in ast.walk(tree):
+        length, node = 0, start
+        while node := elif_below(node):
+            length += 1
+        if length > MAX_ELIF:
+            reason = f"more than {MAX_ELIF:,} elif in a chain"
+            raise ProgramError(file, start.lineno, reason)
+    if line := _too_deep_at(tree, _inside):
+        raise ProgramError(file, line, _TOO_DEEP)
+
+
+def _too_deep_at(tree, children):
     """Return a line on which the tree exceeds MAX_NESTING, or 0."""
     level, line = [tree], 0
     for _ in range(MAX_NESTING):
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        level = [child for node in level for child in children(node)]
         if not level:
             return 0
         line = next((n.lineno for n in level if hasattr(n, "lineno")), line)
     return line
 
 
-class _Radon:
+def _inside(node):
+    """The children of a node; those of an `elif` are those of its `if`."""
+    while node:
+        below = elif_below(node)
+        yield from (c for c in ast.iter_child_nodes(node) if c is not below)
+        node = below
+
+
+def _without_elif(source):
+    """The tree with every `elif` as an `if` of its own, next after the first.
+
+    radon counts both alike, and its visitors go three frames deeper for each `elif`.
+    """
+    tree = ast.parse(source)
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        for field, block in blocks(node):
+            flat = []
+            for statement in block:
+                while below := elif_below(statement):
+                    flat.append(statement)
+                    statement.orelse, statement = [], below
+                flat.append(statement)
+            setattr(node, field, flat)
+        stack.extend(ast.iter_child_nodes(node))
+    return tree
+
+
+class _Counts:
     """What `fast_walk.walk` gives, for any tree; each count has a walk of its own."""
 
-    def __init__(self, tree):
-        self.tree = tree
+    def __init__(self, tree, source):
+        self.tree, self.source = tree, source
+
+    @cached_property
+    def for_radon(self):
+        deep = _too_deep_at(self.tree, ast.iter_child_nodes)
+        return _without_elif(self.source) if deep else self.tree
 
     @cached_property
     def cyclomatic(self):
-        return ComplexityVisitor.from_ast(self.tree).total_complexity
+        return 1 + sum(row.ours for row in decisions(self.tree))
+
+    @cached_property
+    def cyclomatic_radon(self):
+        return ComplexityVisitor.from_ast(self.for_radon).total_complexity
 
     @cached_property
     def halstead_radon(self):
-        seen = HalsteadVisitor.from_ast(self.tree)
+        seen = HalsteadVisitor.from_ast(self.for_radon)
         n1, n2 = seen.distinct_operators, seen.distinct_operands
         return n1 / 2 * (seen.operands / n2) if n2 else 0.0
 
@@ -257,78 +277,9 @@ class _Radon:
             if isinstance(node, _FLOW):
                 depth += 1
                 deepest = max(deepest, depth)
-            for field in _BLOCKS:
-                inner = getattr(node, field, None)
-                if not isinstance(inner, list):  # a lambda's body is an expression
-                    continue
-                # The tree hangs an `elif` inside the `else` of its `if`; the author
-                # wrote both at the same indentation.
-                flat = elif_below(node)
+            # The tree hangs an `elif` inside the `else` of its `if`; the author
+            # wrote both at the same indentation.
+            flat = elif_below(node)
+            for _, inner in blocks(node):
                 stack.extend((child, depth - (child is flat)) for child in inner)
         return deepest
-
-
-def _code_tokens(source):
-    """Yield (kind, text, start, end) of every token that is code."""
-    nested, opened = 0, None
-    for kind, text, start, end, _ in tokenize.generate_tokens(
-        io.StringIO(source).readline
-    ):
-        if kind in _STRING_OPENS:
-            opened = opened if nested else start
-            nested += 1
-        elif kind in _STRING_CLOSES:
-            nested -= 1
-            if not nested:
-                yield token_kinds.STRING, _between(source, opened, end), opened, end
-        elif not nested and kind not in _LAYOUT:
-            yield kind, text, start, end
-
-
-def _between(source, start, end):
-    rows = list(io.StringIO(source))[start[0] - 1 : end[0]]
-    rows[-1] = rows[-1][: end[1]]  # first the end: both may lie on one row
-    rows[0] = rows[0][start[1] :]
-    return "".join(rows)
-
-
-def _lex(source):
-    words = []
-    last_column = {}  # row -> where its code ends
-    for _, text, (row, column), (end_row, end_column) in _code_tokens(source):
-        words.append(text)
-        if end_row > row:  # a string over several lines
-            for i, part in enumerate(text.split("\n")):
-                last_column[row + i] = len(part) + (0 if i else column)
-        else:
-            last_column[row] = end_column
-    return _lexical(words, last_column.values())
-
-
-def _lex_plain(source):
-    source = lexer.without_comments(source)
-    rows = [row.rstrip() for row in source.split("\n")]
-    return _lexical(lexer.words(source), [len(row) for row in rows if row])
-
-
-def _lexical(words, widths):
-    """Args: the tokens that are code; the width of each line that carries code."""
-    operators, operands, after_operand = {}, {}, False
-    for word in words:
-        if word in _OPERATORS:
-            if after_operand and word in _AFTER_OPERAND:
-                word = _AFTER_OPERAND[word]
-            else:
-                word = _OPERATORS[word]
-            operators[word] = operators.get(word, 0) + 1
-            after_operand = False
-        else:
-            if word not in _CLOSING:  # a pair is counted where it opens
-                operands[word] = operands.get(word, 0) + 1
-            after_operand = True
-    return Lexical(
-        lines=len(widths),
-        characters=sum(widths) + max(len(widths) - 1, 0),  # and line breaks
-        tokens=len(words),
-        halstead=Halstead(tuple(operators.items()), tuple(operands.items())),
-    )

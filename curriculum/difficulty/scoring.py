@@ -11,7 +11,7 @@ Notable points:
 - Worker processes are only a matter of time: the scores are the same for any number.
 - The tool decides the label: radon calls every plain loop trivial (its Halstead
   difficulty is 0), the token definition does not. Both are here, side by side.
-- Neighbours: `cdm.py` (unfamiliarity, CDM), `labels.py` (labels, agreement).
+- Neighbours: `reading.py` (files), `cdm.py` (unfamiliarity, CDM), `labels.py`.
 
 Papers: McCabe (1976); Halstead (1977); Naïr, Yamani, Lhadj and Baghdadi (2024).
 Explained in chapter 3.
@@ -19,15 +19,12 @@ Explained in chapter 3.
 
 import math
 import multiprocessing
-import os
-import tokenize
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 
@@ -35,12 +32,11 @@ from ..data import sandbox
 from .cdm import CDM, Familiarity
 from .metrics import SCORERS, STATIC, Scorer
 from .parse import ParsedProgram, ProgramError
+from .reading import Error
 
 # Programs between two progress reports. Fewer texts are not worth a process, and a
 # sandbox takes a moment to start.
 CHUNKS = {"text": 256, "run": 2048, "model": 256}
-
-Error = tuple[int, str, int | None, str]  # (index, file, line if known, reason)
 
 
 @dataclass(frozen=True)
@@ -179,50 +175,6 @@ def score_many(
             if progress:
                 progress(done, total)
     return Scores(table, sorted(errors, key=lambda error: error[0]))
-
-
-def collect(paths: Sequence[str | Path]) -> tuple[list[tuple[str, str]], list[Error]]:
-    """Read Python files: those named, and every *.py below the folders named.
-
-    Hidden folders and `__pycache__` are skipped, and no file is read twice. The
-    encoding is the one the file declares, UTF-8 otherwise.
-
-    Returns:
-        [(file, source)] in sorted order within each folder, and the files that could
-        not be read, in the form of `Scores.errors`.
-
-    Raises:
-        ValueError: a path does not exist, or there is no Python file at all.
-    """
-    files = {}  # an ordered set
-    for path in [paths] if isinstance(paths, (str, Path)) else paths:
-        path = Path(path)
-        if path.is_dir():
-            files.update(dict.fromkeys(sorted(_python_files(path))))
-        elif path.exists():
-            files[path] = None
-        else:
-            raise ValueError(f"no such file or folder: {path}")
-    if not files:
-        raise ValueError(f"no *.py file in {', '.join(map(str, paths)) or 'no path'}")
-    found: list[tuple[str, str]] = []
-    errors: list[Error] = []
-    for i, path in enumerate(files):
-        try:
-            with tokenize.open(path) as stream:
-                found.append((str(path), stream.read()))
-        except (OSError, SyntaxError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            errors.append((i, str(path), None, f"cannot be read: {reason}"))
-    return found, errors
-
-
-def _python_files(folder):
-    for where, folders, names in os.walk(folder):
-        folders[:] = [
-            f for f in folders if not f.startswith(".") and f != "__pycache__"
-        ]
-        yield from (Path(where, name) for name in names if name.endswith(".py"))
 
 
 def _checked_names(names, registry):

@@ -106,7 +106,11 @@ def generate_arguments(add):
 
 
 def score_arguments(add):
-    add("paths", nargs="+", type=Path, help="files, or folders searched for .py files")
+    add(
+        "paths",
+        nargs="+",
+        help="Python files, notebooks, or folders searched for .py files",
+    )
     add("--scorers", default="", help="comma-separated names; empty: all static ones")
     add("--out", type=Path, help="write .csv or .parquet instead of a table")
     add("--sort", default="", help="scorer to sort by, hardest first")
@@ -268,11 +272,16 @@ def score(a):
     )
     bad = [*unreadable, *found.errors]
     for _, file, line, reason in bad:
-        print(f"skipped {file}:{line or '?'}: {reason}", file=sys.stderr)
+        place = file if line is None else f"{file}:{line}"
+        print(f"skipped {place}: {reason}", file=sys.stderr)
     if not len(found.scored):
         raise ValueError(
             f"none of {len(bad)} files could be scored; the reasons are above"
         )
+    summary = (
+        f"{len(texts) + len(unreadable):,} found, {len(found.scored):,} scored,"
+        f" {len(bad):,} skipped"
+    )
     columns = {"file": list(where), **{n: found.table[n] for n in names}}
     if a.out:
         import pyarrow as pa
@@ -284,17 +293,16 @@ def score(a):
         write = pa.csv.write_csv if a.out.suffix == ".csv" else pa.parquet.write_table
         write(pa.table(columns), sink)
         write_bytes(a.out, sink.getvalue().to_pybytes())
-        print(f"{len(texts):,} files, {len(bad)} skipped: {a.out}")
+        print(f"{summary}: {a.out}")
         return
     order = np.argsort(-np.nan_to_num(found.table[sort], nan=-np.inf), kind="stable")[
         : a.top
     ]
     print("  ".join([*(f"{n:>14}" for n in names), "file"]))
     for i in order[np.isin(order, found.scored)]:
-        print(
-            "  ".join([*(f"{found.table[n][i]:>14.2f}" for n in names), str(where[i])])
-        )
-    print(f"{len(texts):,} files, {len(bad)} skipped; sorted by {sort}, hardest first")
+        cells = (f"{found.table[n][i]:>{max(14, len(n))}.2f}" for n in names)
+        print("  ".join([*cells, str(where[i])]))
+    print(f"{summary}; sorted by {sort}, hardest first")
 
 
 def single(a):

@@ -11,7 +11,7 @@ from radon.visitors import ComplexityVisitor, HalsteadVisitor
 from curriculum.data import lexer, near_duplicates
 from curriculum.data.near_duplicates import near_duplicate_key
 from curriculum.data.tinypy import VARIANTS, sample
-from curriculum.difficulty import fast_walk, parse
+from curriculum.difficulty import fast_walk, lexical, parse
 
 # Valid programs, for most of which the quick way must notice that it is not for them.
 ODD = [
@@ -33,7 +33,9 @@ ODD = [
     "class A:\n\tb = 1 + 1", "import a, b\nfrom c import d", "a = b[1:2, ::3]", "del a",
     "async def f():\n\tasync for a in b: pass\n\treturn [c async for c in d]",
     "match a:\n\tcase 1: b\n\tcase _: c", "a = b == c\na = b==-c\na=b!=c", "a = ~b ^ c & d | e",
-    "a = b'x'", "a = (b)(c)", "print (a)", "a = (b) [c]", "not (a)", "a = b if (c) else (d)",
+    "a = b'x'", "a = (b)(c)", "print (a)",
+    "a = b not  in c", "a = (b not\n\tin c)", "a = b is not c", "a = not b;c = 1", "not a in b",
+    "a = (b) [c]", "not (a)", "a = b if (c) else (d)",
 ]  # fmt: skip
 MODULES = ("ast", "statistics", "textwrap", "random", "heapq", "bisect", "fractions")
 
@@ -74,8 +76,10 @@ def test_the_walk_counts_as_radon_does(texts):
         if found is None:
             continue
         walked += 1
-        slow = parse._Radon(tree)
-        assert found.cyclomatic == ComplexityVisitor.from_ast(tree).total_complexity
+        slow = parse._Counts(tree, text)
+        radon = ComplexityVisitor.from_ast(tree)
+        assert found.cyclomatic_radon == radon.total_complexity == slow.cyclomatic_radon
+        assert found.cyclomatic == slow.cyclomatic, text
         seen = HalsteadVisitor.from_ast(tree)
         assert found.halstead_radon == slow.halstead_radon, text
         assert (found.halstead_radon > 0) == (seen.operators > 0), text
@@ -88,9 +92,9 @@ def test_the_words_are_pythons_tokens(texts):
     for text in texts:
         if lexer.is_plain(text):
             plain_texts += 1
-            tokens = [token[1] for token in parse._code_tokens(text)]
+            tokens = [token.text for token in lexical.code_tokens(text)]
             assert lexer.words(lexer.without_comments(text)) == tokens, text
-            assert parse._lex_plain(text) == parse._lex(text), text
+            assert lexical.lex_plain(text) == lexical.lex(text), text
     assert plain_texts > 800
 
 

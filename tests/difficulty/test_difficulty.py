@@ -1,5 +1,6 @@
 """Difficulty: golden values worked by hand, properties, real Python, bad input."""
 
+import ast
 import io
 import keyword
 import math
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from radon.complexity import cc_visit
 from radon.metrics import h_visit
-from radon.visitors import HalsteadVisitor
+from radon.visitors import ComplexityVisitor, HalsteadVisitor
 
 from curriculum.data import tinypy
 from curriculum.difficulty import (
@@ -32,6 +33,7 @@ from curriculum.difficulty import (
     explain_cyclomatic,
     explain_halstead,
     label,
+    parse,
     score,
     score_many,
     scoring,
@@ -47,7 +49,7 @@ STRAIGHT = "a = 1\nb = a + 2\nprint(b)"
 #         operands {a: 2, 1: 1, b: 2, 2: 1, print: 1}, n2 = 5, N2 = 7
 #                                                      HD = 3/2 * 7/5 = 2.1
 STRAIGHT_SCORES = {
-    "lines": 3, "characters": 24, "tokens": 12, "cyclomatic": 1, "depth": 0,
+    "lines": 3, "characters": 24, "tokens": 12, "cyclomatic": 1, "cyclomatic_radon": 1, "depth": 0,
     "halstead_radon": 0.5, "halstead_token": 2.1, "om_radon": 0.75, "om_token": 1.55,
 }  # fmt: skip
 
@@ -58,7 +60,7 @@ LOOP = "for i in range(1, 5) :\n\tprint(i)"
 #         operands {i: 2, range, 1, 5, print}, n2 = 5, N2 = 6
 #                                                      HD = 5/2 * 6/5 = 3
 LOOP_SCORES = {
-    "lines": 2, "characters": 32, "tokens": 14, "cyclomatic": 2, "depth": 1,
+    "lines": 2, "characters": 32, "tokens": 14, "cyclomatic": 2, "cyclomatic_radon": 2, "depth": 1,
     "halstead_radon": 0, "halstead_token": 3, "om_radon": 1, "om_token": 2.5,
 }  # fmt: skip
 
@@ -84,7 +86,7 @@ def f(a, b):
 #         operands {f: 1, a: 9, b: 7, 0: 1, 1: 2, 2: 1}, n2 = 6, N2 = 21
 #                                                      HD = 21/2 * 21/6 = 36.75
 FUNCTION_SCORES = {
-    "lines": 9, "characters": 183, "tokens": 51, "cyclomatic": 5, "depth": 2,
+    "lines": 9, "characters": 183, "tokens": 51, "cyclomatic": 5, "cyclomatic_radon": 5, "depth": 2,
     "halstead_radon": 9, "halstead_token": 36.75, "om_radon": 7, "om_token": 20.875,
 }  # fmt: skip
 
@@ -101,7 +103,7 @@ def test_golden_values(source, expected):
 
 
 def test_radon_values_are_those_of_its_public_api():
-    assert score(FUNCTION)["cyclomatic"] == cc_visit(FUNCTION)[0].complexity
+    assert score(FUNCTION)["cyclomatic_radon"] == cc_visit(FUNCTION)[0].complexity
     for source, _ in GOLDEN:
         total = h_visit(source).total
         assert score(source)["halstead_radon"] == pytest.approx(total.difficulty)
@@ -130,10 +132,14 @@ def test_explain_cyclomatic_names_what_radon_leaves_out():
         "class A:\n    def method(self): return 1 if self else 2\n"
         "    class B:\n        x = 1\n"
     )
-    rows = explain_cyclomatic(source)
+    rows = explain_cyclomatic(source, "radon")
     assert (2, "def inner, nested: left out by radon", 0) in rows
+    assert (3, "if: left out by radon", 0) in rows
     assert (6, "class B, nested: left out by radon", 0) in rows
     assert (5, "method method", 1) in rows
+    assert sum(n for *_, n in rows) == score(source)["cyclomatic_radon"] == 3
+    rows = explain_cyclomatic(source)
+    assert (5, "method method: not counted", 0) in rows
     assert sum(n for *_, n in rows) == score(source)["cyclomatic"] == 3
 
 
@@ -162,7 +168,7 @@ def test_explain_halstead_golden():
         ("print((a))", ["call ( )", "( )"]),
         ("if (a): pass", ["if", "( )", ":", "pass"]),
         ("True, None, ...", [","]),
-        ("a not in b", ["not", "in"]),
+        ("a not in b", ["not in"]),
         ("{1: 2}[1]", ["{ }", ":", "index [ ]"]),
         ("@d\ndef f(): ...", ["@", "def", "call ( )", ":"]),
     ],
@@ -391,7 +397,9 @@ BAD = {
     "huge sum": ("a = 1\nb = " + " + ".join("1" * 500), 2, "200 levels"),
     "huger sum": (" + ".join("1" * 5000), None, "200 levels"),
     "minus signs": ("-" * 100_000 + "1", None, "200 levels"),
-    "elif chain": ("if a: b\n" + "elif c: d\n" * 1000, None, "200 levels"),
+    "elif chain": ("a\nif a: b\n" + "elif c: d\n" * 1001, 2, "1,000 elif"),
+    "longer elif chain": ("if a: b\n" + "elif c: d\n" * 4000, None, "1,000 elif"),
+    "deep in an elif": ("if a: b\nelif c:\n " + "-" * 250 + "1", 3, "200 levels"),
     "surrogate": ("a = '\ud800'", None, "surrogates"),
     "bytes": (b"a = 1", None, "text"),
 }
@@ -433,6 +441,38 @@ def test_the_nesting_limit_is_the_same_on_a_deep_stack():
     for levels in (0, 150):
         with pytest.raises(ProgramError, match="nested more than"):
             deep(levels, too_deep)
+
+
+@pytest.mark.fault(
+    "Difficulty",
+    "a flat chain of 300 `elif`, of 1,000 and of 3,000",
+    "a program is scored, or the reason is true",
+    "scored up to 1,000; beyond that the reason names the chain",
+)
+@pytest.mark.parametrize("head", ["", "def f():\n "])
+def test_a_chain_of_elif_is_not_nested(head):
+    for length in (300, parse.MAX_ELIF):
+        chain = head + "if a: b" + f"\n{' ' * bool(head)}elif c < 1: d" * length
+        found = score(chain, STATIC + CORPUS[:1], familiarity=Familiarity.fit([LOOP]))
+        assert found["depth"] == 1
+        assert found["cyclomatic"] == found["cyclomatic_radon"] == length + 2
+        # one operator; the operands are c and 1
+        assert found["halstead_radon"] == 1 / 2 * 2 * length / 2
+        assert explain_halstead(chain, "radon").difficulty == found["halstead_radon"]
+        assert sum(n for *_, n in explain_cyclomatic(chain, "radon")) == length + 2
+
+
+def test_radon_counts_alike_when_elif_is_taken_apart():
+    for file, source in collect(standard_library())[0]:
+        tree, flat = ParsedProgram(source, file).tree, parse._without_elif(source)
+        assert "elif" not in source or ast.dump(flat) != ast.dump(tree), file
+        for visitor, names in (
+            (ComplexityVisitor, ["total_complexity"]),
+            (HalsteadVisitor, ["operators", "operands", "operators_seen"]),
+        ):
+            one, other = visitor.from_ast(tree), visitor.from_ast(flat)
+            for name in names:
+                assert getattr(one, name) == getattr(other, name), file
 
 
 def test_odd_but_valid_programs():
@@ -486,35 +526,14 @@ def test_standard_library_scores():
 def test_explanations_add_up_to_radon_on_the_standard_library():
     for file, source in collect(standard_library())[0]:
         reading = ParsedProgram(source, file)
-        rows = explain_cyclomatic(reading)
-        assert sum(n for *_, n in rows) == reading.cyclomatic, file
+        rows = explain_cyclomatic(reading, "radon")
+        assert sum(n for *_, n in rows) == reading.cyclomatic_radon, file
         ours, seen = (
             explain_halstead(reading, "radon"),
             HalsteadVisitor.from_ast(reading.tree),
         )
         assert (ours.n1, ours.N1) == (seen.distinct_operators, seen.operators), file
         assert (ours.n2, ours.N2) == (seen.distinct_operands, seen.operands), file
-
-
-def test_collect(tmp_path):
-    (tmp_path / "b.py").write_text("b = 1\r\n")
-    (tmp_path / "a.py").write_bytes(b"# coding: latin-1\na = '\xe9'\n")
-    (tmp_path / "bad.py").write_bytes(b"a = '\xff'\n")
-    (tmp_path / "note.txt").write_text("not Python")
-    for hidden in (".venv", "__pycache__"):
-        (tmp_path / hidden / "nothing").mkdir(parents=True)
-        (tmp_path / hidden / "c.py").write_text("c = 1")
-    found, unread = collect([tmp_path, tmp_path / "b.py"])
-    assert [Path(file).name for file, _ in found] == ["a.py", "b.py"]
-    assert "é" in found[0][1]
-    assert [Path(file).name for _, file, _, _ in unread] == ["bad.py"]
-    assert "cannot be read" in unread[0][3]
-    with pytest.raises(ValueError, match="no such file or folder"):
-        collect([tmp_path / "missing.py"])
-    with pytest.raises(ValueError, match="no \\*.py file in"):
-        collect([tmp_path / "__pycache__" / "nothing"])
-    with pytest.raises(ValueError, match="no \\*.py file in"):
-        collect([])
 
 
 # --- familiarity and CDM --------------------------------------------------------
