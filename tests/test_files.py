@@ -147,7 +147,7 @@ def test_a_locale_does_not_damage_a_file(locale, tmp_path):
         capture_output=True,
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert b"1 file" in done.stdout or b"1 scored" in done.stdout
+    assert b"1 found, 1 scored" in done.stdout
     assert json.loads(path.read_bytes().decode())["who"] == "ü"
 
 
