@@ -121,8 +121,9 @@ def test_a_drawing_of_a_plan_shows_its_labels(resolved):
 
 def fake(schedule, seed, **accuracies):
     """A record with another accuracy at every place."""
-    group = {name: {"accuracy": value} for name, value in accuracies.items()}
-    whole = {"accuracy": seed + 0.5, "by_label": group, "by_construct": group}
+    label = {name: {"accuracy": value} for name, value in accuracies.items()}
+    construct = {f"{n}.1": {"accuracy": seed + n / 8} for n in (1, 2)}
+    whole = {"accuracy": seed + 0.5, "by_label": label, "by_construct": construct}
     tasks = {"token": whole, "execution": {"accuracy": seed / 8}}
     return {
         "name": f"{schedule}_s{seed}",
@@ -137,7 +138,7 @@ def test_figures_of_records_are_those_asked_for():
     assert records.accuracy(found[0], "token") == 3.5
     assert records.accuracy(found[0], protocol="released") == 0.9
     assert records.accuracy(found[0], "token", label="hard") == 10
-    assert records.accuracy(found[0], "token", construct="easy") == 3
+    assert records.accuracy(found[0], "token", construct="2.1") == 3.25
     table = records.by_arm(found, lambda r: records.accuracy(r, "token"))
     assert {k: v.tolist() for k, v in table.items()} == {
         "anti": [3.5, 1.5],
