@@ -97,7 +97,7 @@ class Sandbox:
                 )
         if os.name != "posix":
             raise ValueError(f"no sandbox on {sys.platform}; use Linux, macOS or WSL")
-        self._wait = 2 * (5 * seconds + 1) + PATIENCE  # s without an answer
+        self._wait = 2 * (5 * seconds + 3) + PATIENCE  # s without an answer
         self._options = [seconds, memory_mb, max_output, trace, max_steps]
         self._process: subprocess.Popen | None = None
         self._folder = ""
@@ -140,7 +140,10 @@ class Sandbox:
                 pipe.close()
             except OSError:  # unsent text of a child that is gone
                 pass
-        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        except RecursionError:  # a program has made very deep folders
+            subprocess.run(["rm", "-rf", self._folder], stderr=subprocess.DEVNULL)
 
     def _ask(self, programs: Sequence[str]) -> tuple[list[Outcome], str | None]:
         """Outcomes of `programs`, and what became of the keeper if it is lost."""

@@ -306,7 +306,7 @@ def _mender():
 
     It holds all it needs: a program may have replaced any of it.
     """
-    mask, clock, handle = signal.pthread_sigmask, signal.SIG_BLOCK, signal.signal
+    mask, block, handle = signal.pthread_sigmask, signal.SIG_BLOCK, signal.signal
     prof, default, put_off = signal.SIGPROF, signal.SIG_DFL, PUT_OFF
     names, saved = builtins.__dict__, dict(builtins.__dict__)
     deep, depth = sys.setrecursionlimit, sys.getrecursionlimit()
@@ -315,9 +315,9 @@ def _mender():
     def mend() -> None:
         settrace(None)
         setprofile(None)
-        mask(clock, put_off)  # an alarm it has set must not hit us
         names.update(saved)
         deep(depth)
+        mask(block, put_off)  # an alarm it has set must not hit us
         handle(prof, default)
 
     return mend

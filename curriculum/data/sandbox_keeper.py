@@ -60,7 +60,7 @@ class Keeper:
         self.options, self.folder, self.held = options, folder, held
         self.private, self.count = private, 0
         self.seconds, self.max_output = options[0], options[2]
-        self.wall = 5 * self.seconds + 1  # s; for programs that wait without computing
+        self.wall = 5 * self.seconds + 3  # s; for programs that wait without computing
         self.timeout = f"timeout: more than {self.seconds:g} s"
         self.longest = 12 * self.max_output + 10_000  # bytes of a line for an outcome
         self.places = [folder] + (["/dev/shm"] if held["shared"] else [])

@@ -103,6 +103,7 @@ def fence(held: dict[str, bool]) -> None:
         resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES, PROCESSES))
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
+        libc.prctl(PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)  # it ends with the keeper
         libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
         libc.capset(CAPABILITIES, bytes(24))  # root could raise its limits again
         libc.prctl(DUMPABLE, 1, 0, 0, 0)
