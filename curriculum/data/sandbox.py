@@ -103,6 +103,7 @@ class Sandbox:
         self._folder = ""
         self._unread = b""
         self._requests = 0
+        self._busy = False
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -126,20 +127,25 @@ class Sandbox:
         return outcomes
 
     def close(self) -> None:
-        """End the child and whatever it started, and remove its folder."""
+        """End the keeper and whatever it started, and remove its folder."""
         process, self._process, self._unread = self._process, None, b""
         if process is None:
             return
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            try:
+                pipe.close()
+            except OSError:  # unsent text of a keeper that is gone
+                pass
+        try:
+            # An idle keeper ends by itself, and its programs' time becomes known to us.
+            process.wait(0 if self._busy else PATIENCE)
+        except subprocess.TimeoutExpired:
+            pass
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             process.kill()
         process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            try:
-                pipe.close()
-            except OSError:  # unsent text of a child that is gone
-                pass
         try:
             shutil.rmtree(self._folder, ignore_errors=True)
         except RecursionError:  # a program has made very deep folders
@@ -150,6 +156,7 @@ class Sandbox:
         if self._process is None:
             self._start()
         self._requests += 1
+        self._busy = True
         outcomes: list[Outcome] = []
         try:
             request = json.dumps([self._requests, list(programs)]).encode()
@@ -163,6 +170,7 @@ class Sandbox:
         except (OSError, ValueError, TypeError):
             self.close()
             return outcomes[: len(programs)], LOST
+        self._busy = False
         return outcomes, None
 
     def _start(self) -> dict[str, bool]:
@@ -189,6 +197,7 @@ class Sandbox:
         except ValueError:
             self._process.kill()
             reason = self._process.stderr.read().decode(errors="replace").strip()
+            self._busy = True
             self.close()
             raise RuntimeError(
                 f"could not start {sys.executable} in a sandbox: {reason}"
@@ -305,6 +314,7 @@ def limits() -> str:
         "the network": holds["network"],
         "files outside their folder (to write)": holds["files"],
         "your processes": holds["processes"],
+        "the number of processes": holds["number"],
         "outliving their end": holds["orphans"],
         "files that you can read (to read)": False,
     }

@@ -25,15 +25,16 @@ WALLS = (
     "network",  # there is none
     "files",  # nothing outside the program's folder can be written
     "shared",  # /dev/shm is a place of our own
-    "listed",  # /proc shows the program's own processes
+    "number",  # of processes a program can make
 )
 # unshare: mounts, IPC, user, processes, network
 NAMESPACES = 0x20000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000
-PRIVATE, NOSUID_NODEV = 0x4000 | 1 << 18, 2 | 4  # mount
+PRIVATE, NOSUID_NODEV, AS_READ_ONLY = 0x4000 | 1 << 18, 2 | 4, 32 | 4096 | 1  # mount
+RESERVED = 300  # numbers of processes the kernel does not give out again
 SYS_MOUNT_SETATTR, HERE, RECURSIVE, READ_ONLY = 442, -100, 0x8000, 1
 PDEATHSIG, DUMPABLE, SUBREAPER, NO_NEW_PRIVILEGES = 1, 4, 36, 38  # prctl
 CAPABILITIES = struct.pack("Ii", 0x20080522, 0)  # version 3, of this process
-PROCESSES = 256  # that a program may have at once, where they can be counted
+PROCESSES = 128  # that a program may have at once, where they can be limited
 PLACES = 64  # MB that a program's folder and its shared memory may hold
 
 
@@ -68,6 +69,7 @@ def enter(folder: str, wanted: bool = True) -> dict[str, bool]:
             os._exit(os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]) & 255)
         libc.prctl(PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         held.update(orphans=True, processes=True, network=True)
+        held.update(number=user != 0)  # the limit in `fence` does not bind root
         held.update(_mount(libc, folder.encode()))
     else:
         held["orphans"] = libc.prctl(SUBREAPER, 1, 0, 0, 0) == 0
@@ -89,11 +91,16 @@ def _mount(libc, folder: bytes) -> dict[str, bool]:
         or not mount(b"tmpfs", folder, NOSUID_NODEV, size)
     ):
         return {}
-    return {
-        "files": True,
-        "shared": mount(b"tmpfs", b"/dev/shm", NOSUID_NODEV, size),
-        "listed": mount(b"proc", b"/proc", NOSUID_NODEV),
-    }
+    holds = {"files": True, "shared": mount(b"tmpfs", b"/dev/shm", NOSUID_NODEV, size)}
+    if mount(b"proc", b"/proc", NOSUID_NODEV):
+        try:  # of this namespace alone, since Linux 6.14
+            with open("/proc/sys/kernel/pid_max", "w") as file:
+                file.write(str(RESERVED + PROCESSES))
+            holds["number"] = True
+        except OSError:
+            pass
+        libc.mount(None, b"/proc", None, AS_READ_ONLY | NOSUID_NODEV, None)
+    return holds
 
 
 def fence(held: dict[str, bool]) -> None:
@@ -123,11 +130,6 @@ def sweep(held: dict[str, bool], group: int) -> None:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
-
-
-def crowd(held: dict[str, bool]) -> int:
-    """How many processes a program has made; 0 where nobody can tell."""
-    return len(_numbers()) - 1 if held["listed"] else 0
 
 
 def kill(how, target: int) -> None:
