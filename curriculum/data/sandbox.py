@@ -40,6 +40,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from . import sandbox_walls
+
 KEEPER = Path(__file__).with_name("sandbox_keeper.py")
 CHUNK = 1024  # programs sent to a keeper at a time
 MOST = 10**9  # of anything an argument counts
@@ -146,10 +148,8 @@ class Sandbox:
         except (ProcessLookupError, PermissionError):
             process.kill()
         process.wait()
-        try:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        except RecursionError:  # a program has made very deep folders
-            subprocess.run(["rm", "-rf", self._folder], stderr=subprocess.DEVNULL)
+        sandbox_walls.empty(self._folder)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _ask(self, programs: Sequence[str]) -> tuple[list[Outcome], str | None]:
         """Outcomes of `programs`, and what became of the keeper if it is lost."""

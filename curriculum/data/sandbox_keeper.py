@@ -20,7 +20,6 @@ import json
 import os
 import re
 import select
-import shutil
 import signal
 import sys
 import time
@@ -41,9 +40,7 @@ OUTCOMES = {(bool, str, type(None), int, int, float), (bool, str, str, int, int,
 SURROGATE = re.compile("[\ud800-\udfff]")  # no file can hold one
 REPLY_EVERY = 0.05  # s between answers of a child that runs a row of programs
 SLICE = 0.02  # s between looks at a child that is silent
-GRACE = (
-    0.25  # s of processor time for what is not the program's: the fork, a clock tick
-)
+GRACE = 0.25  # s of processor time for what is not the program's: the fork, a tick
 DAMAGED = "the program damaged its result"
 
 
@@ -190,14 +187,7 @@ class Keeper:
     def _clear(self) -> None:
         """Empty what a program can write to, and make the next program's folder."""
         for place in self.places:
-            for entry in os.scandir(place):
-                try:
-                    if entry.is_dir(follow_symlinks=False):
-                        shutil.rmtree(entry.path, ignore_errors=True)
-                    else:
-                        os.unlink(entry.path)
-                except (OSError, RecursionError):  # very deep folders
-                    pass
+            walls.empty(place)
         self.count += 1
         self.place = os.path.join(self.folder, str(self.count))
         os.makedirs(self.place, exist_ok=True)

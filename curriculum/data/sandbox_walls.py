@@ -4,7 +4,7 @@
   no other processes, every file read-only. A kernel or container may forbid this; then
   `enter` says so and the keeper at least becomes the parent of all orphans.
 - `fence` takes from one program's process what it could undo its limits with.
-- `sweep` ends every process a program left behind.
+- `sweep` ends every process a program left behind, `empty` removes every file.
 - The numbers are the kernel's, the same on every processor. Elsewhere than on Linux
   nothing of this exists: limits and process groups remain.
 
@@ -13,7 +13,6 @@ Standard library only; `sandbox.limits()` reports what holds. Explained in chapt
 
 import ctypes
 import os
-import resource
 import signal
 import struct
 import sys
@@ -107,6 +106,8 @@ def fence(held: dict[str, bool]) -> None:
     """For a program's process: no privileges, none to be had, open to itself."""
     os.setsid()
     if held["processes"]:  # else the user's other processes count too
+        import resource
+
         resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES, PROCESSES))
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
@@ -130,6 +131,22 @@ def sweep(held: dict[str, bool], group: int) -> None:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
+
+
+def empty(folder: str) -> None:
+    """Remove what a folder holds, however deep, closed or linked to elsewhere it is."""
+    try:
+        while entries := list(os.scandir(folder)):
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry.path)
+                    continue
+                os.chmod(entry.path, 0o700)
+                for inner in os.scandir(entry.path):  # one level up, not one call down
+                    os.rename(inner.path, os.path.join(folder, os.urandom(16).hex()))
+                os.rmdir(entry.path)
+    except OSError:  # it is gone, or not ours
+        pass
 
 
 def kill(how, target: int) -> None:

@@ -9,6 +9,7 @@ import tempfile
 import pytest
 
 from curriculum.data import sandbox, tinypy
+from curriculum.data.sandbox_keeper import PLAIN
 
 GOOD = "a = 6\nprint(a * 7)"
 
@@ -146,6 +147,34 @@ def test_a_team_is_kept_between_runs_and_finds_the_culprit_among_many():
                 error = None if "print" in sources[i] else "timeout: more than 0.1 s"
                 assert outcome.error == error, i
                 assert outcome.stdout == ("" if error else f"{i}\n")
+
+
+def test_plain_programs_are_those_of_the_grammar():
+    rng = random.Random("plain")
+    for variant, (_, _, levels) in tinypy.VARIANTS.items():
+        for level in levels:
+            for _ in range(50):
+                code = tinypy.sample(level, rng, variant).code
+                assert PLAIN.fullmatch(code), code
+    for code in (
+        "import os",
+        "open(1)",
+        "a.b",
+        "'a'",
+        "[a]",
+        "a ** b",
+        "__name__",
+        "ab = 1",
+        "é = 1",
+        "1if 2 else 3",
+        "print_",
+        "exit()",
+        "lambda : 1",
+        "a\\\nb",
+        "a = 1 # b",
+        "a\x0c",
+    ):
+        assert not PLAIN.fullmatch(code), code
 
 
 # Worked by hand: (program, steps, branches, largest).
