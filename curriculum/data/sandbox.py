@@ -43,7 +43,7 @@ from typing import NamedTuple
 from . import sandbox_walls
 
 KEEPER = Path(__file__).with_name("sandbox_keeper.py")
-CHUNK = 1024  # programs sent to a keeper at a time
+CHUNK = 4096  # programs sent to a keeper at a time
 MOST = 10**9  # of anything an argument counts
 LOST = "the sandbox was lost"  # ended by the program, by the system or by hand
 PATIENCE = 60  # s to wait for a keeper beyond what its programs may take

@@ -281,9 +281,10 @@ def _describe(problem: BaseException) -> str | None:
 
 def _line(text: str) -> str:
     """At most `MOST_ERROR` characters without line ends and other invisible signs."""
-    short = text[: MOST_ERROR + 1]
-    shown = "".join(c if c.isprintable() else " " for c in short).strip()
-    return shown if len(text) <= MOST_ERROR else shown[: MOST_ERROR - 1] + "…"
+    line = text[: MOST_ERROR + 1]
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else " " for c in line).strip()
+    return line if len(text) <= MOST_ERROR else line[: MOST_ERROR - 1] + "…"
 
 
 def limit(memory_mb: int, seconds: int | None) -> None:
