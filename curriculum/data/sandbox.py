@@ -18,9 +18,9 @@ may want to know how long a program runs. Both need other people's programs exec
   the syntax tree, not from the interpreter's events: every Python version agrees.
 - Safe within limits, which `limits()` names for this machine. Where Linux allows it
   programs have no network, cannot write outside their folder or signal other processes;
-  elsewhere they can do what you can. They can always read what you can read, and one
-  that reads its own process's memory can forge its own outcome, though no other's.
-  POSIX only (Linux, macOS, WSL).
+  elsewhere they can do what you can. They can always read your files and use local
+  sockets, and one that reads its own process's memory can forge its own outcome, though
+  no other's. POSIX only (Linux, macOS, WSL).
 
 `sandbox_child.py` runs a program, `sandbox_walls.py` shuts it in.
 Explained in chapter 2 (execution) and chapter 3 (dynamic difficulty).
@@ -312,11 +312,12 @@ def limits() -> str:
         "processor time, output and the size of a file": True,
         "memory": holds["memory"],
         "the network": holds["network"],
-        "files outside their folder (to write)": holds["files"],
+        "files outside their folder (to write), devices": holds["files"],
         "your processes": holds["processes"],
         "the number of processes": holds["number"],
         "outliving their end": holds["orphans"],
-        "files that you can read (to read)": False,
+        "your local sockets": False,
+        "your files (to read)": False,
     }
     yes, no = (", ".join(k for k, v in kept.items() if v is w) for w in (True, False))
     return f"Kept from programs or limited: {yes}.\nOpen to them: {no}."

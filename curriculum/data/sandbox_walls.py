@@ -28,9 +28,11 @@ WALLS = (
 )
 # unshare: mounts, IPC, user, processes, network
 NAMESPACES = 0x20000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000
-PRIVATE, NOSUID_NODEV, AS_READ_ONLY = 0x4000 | 1 << 18, 2 | 4, 32 | 4096 | 1  # mount
+PRIVATE, NOSUID_NODEV, BIND = 0x4000 | 1 << 18, 2 | 4, 4096  # mount
+AS_READ_ONLY = BIND | 32 | 1
 RESERVED = 300  # numbers of processes the kernel does not give out again
-SYS_MOUNT_SETATTR, HERE, RECURSIVE, READ_ONLY = 442, -100, 0x8000, 1
+SYS_MOUNT_SETATTR, HERE, RECURSIVE, READ_ONLY, NO_DEVICES = 442, -100, 0x8000, 1, 4
+DEVICES = [f"/dev/{name}".encode() for name in ("null", "zero", "random", "urandom")]
 PDEATHSIG, DUMPABLE, SUBREAPER, NO_NEW_PRIVILEGES = 1, 4, 36, 38  # prctl
 CAPABILITIES = struct.pack("Ii", 0x20080522, 0)  # version 3, of this process
 PROCESSES = 128  # that a program may have at once, where they can be limited
@@ -77,19 +79,30 @@ def enter(folder: str, wanted: bool = True) -> dict[str, bool]:
 
 
 def _mount(libc, folder: bytes) -> dict[str, bool]:
-    """Make all files read-only but those in `folder` and in an empty /dev/shm."""
+    """Make all files read-only but those in `folder` and in an empty /dev/shm.
+
+    Devices but for `DEVICES` cannot be opened.
+    """
 
     def mount(kind: bytes, place: bytes, flags: int, options: bytes = b"") -> bool:
         return libc.mount(kind, place, kind, flags, options) == 0
 
+    def change(place: bytes, flags: int, add: int, remove: int) -> bool:
+        how = struct.pack("4Q", add, remove, 0, 0)
+        return libc.syscall(SYS_MOUNT_SETATTR, HERE, place, flags, how, len(how)) == 0
+
     size = f"size={PLACES}m,mode=0700".encode()
-    change = struct.pack("4Q", READ_ONLY, 0, 0, 0)
-    if (
-        libc.mount(None, b"/", None, PRIVATE, None)
-        or libc.syscall(SYS_MOUNT_SETATTR, HERE, b"/", RECURSIVE, change, len(change))
-        or not mount(b"tmpfs", folder, NOSUID_NODEV, size)
-    ):
+    if libc.mount(None, b"/", None, PRIVATE, None):
         return {}
+    if not mount(b"tmpfs", folder, NOSUID_NODEV, size):
+        return {}
+    for device in DEVICES:  # the harmless ones: root could write to a disk
+        libc.mount(device, device, None, BIND, None)
+    if not change(b"/", RECURSIVE, READ_ONLY | NO_DEVICES, 0):
+        return {}
+    change(folder, 0, 0, READ_ONLY)
+    for device in DEVICES:
+        change(device, 0, 0, NO_DEVICES)
     holds = {"files": True, "shared": mount(b"tmpfs", b"/dev/shm", NOSUID_NODEV, size)}
     if mount(b"proc", b"/proc", NOSUID_NODEV):
         try:  # of this namespace alone, since Linux 6.14

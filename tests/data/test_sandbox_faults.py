@@ -3,6 +3,7 @@
 Each runs between honest ones, behind the walls this system allows and without them.
 """
 
+import glob
 import os
 import resource
 import shutil
@@ -457,6 +458,31 @@ def test_walls(box, tmp_path):
         if box.holds[wall]:
             assert "Error" in error(box, source), wall
     assert place.exists() <= (not box.holds["files"])
+    if box.holds["files"]:
+        for disk in glob.glob("/dev/[sv]d[a-z]"):
+            assert "Error" in error(box, f"open({disk!r}, 'rb')")
+    assert printed(box, "print(open('/dev/null', 'r+').write('x'))") == ["1\n"]
+
+
+@pytest.mark.fault(
+    "Sandbox",
+    "the keeper's memory and files opened through `/proc`, mounts changed back",
+    "the process that collects the outcomes is out of reach",
+    "refused: a program has no privileges and can get none",
+)
+def test_the_keeper_cannot_be_opened(box):
+    if sys.platform != "linux":
+        pytest.skip("no such files")
+    for name in ("mem", "fd/0", "environ"):
+        source = f"import os\nopen(f'/proc/{{os.getppid()}}/{name}', 'rb')"
+        assert error(box, source).startswith("PermissionError"), name
+    remount = (
+        "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.unshare(0x10020000)"
+        "\nprint(libc.mount(None, b'/', None, 32 | 4096, None) == 0)"
+        "\nprint(libc.mount(None, b'/proc', None, 32 | 4096, None) == 0)"
+    )
+    if box.holds["files"]:
+        assert printed(box, remount) == ["False\nFalse\n"]
 
 
 def test_the_time_of_programs_is_counted_as_ours():
@@ -472,7 +498,7 @@ def test_the_time_of_programs_is_counted_as_ours():
 def test_what_the_limits_say_is_what_holds():
     yes, no = sandbox.limits().splitlines()
     assert yes.startswith("Kept from programs or limited: processor time")
-    assert no.endswith("files that you can read (to read).")
+    assert no.endswith("your local sockets, your files (to read).")
     with sandbox.Sandbox() as box:
         network = box._start()["network"]
     assert ("the network" in yes, "the network" in no) == (network, not network)
