@@ -315,7 +315,7 @@ def limits() -> str:
         "files outside their folder (to write), devices": holds["files"],
         "your processes": holds["processes"],
         "the number of processes": holds["number"],
-        "outliving their end": holds["orphans"],
+        "processes that outlive them": holds["orphans"],
         "your local sockets": False,
         "your files (to read)": False,
     }
