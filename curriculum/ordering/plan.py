@@ -180,12 +180,25 @@ class Plan:
         """(S, B) ids, before `shuffle_steps`."""
         if self.schedule.pacing:
             return np.stack([self._at(step) for step in range(self.steps)])
+        return self.staged()
+
+    def staged(
+        self, starts=None, reshuffle: bool = True, drop_last: bool = False
+    ) -> np.ndarray:
+        """(S, B) ids, stage by stage, before `shuffle_steps`.
+
+        The arguments ask what a faulty loader would deliver: stages that start elsewhere,
+        epochs that all have the order of the first, or that lose their last, smaller batch.
+        """
+        starts = self.starts if starts is None else starts
         rows = np.empty(self.steps * self.batch, np.int64)
         for stage, pool in enumerate(self.pools):
-            first, last = self.starts[stage] * self.batch, self.starts[stage + 1]
-            for epoch, at in enumerate(range(first, last * self.batch, len(pool))):
-                part = rows[at : min(at + len(pool), last * self.batch)]
-                part[:] = self._epoch_order(stage, epoch)[: len(part)]
+            first, last = starts[stage] * self.batch, starts[stage + 1] * self.batch
+            n = len(pool) // self.batch * self.batch if drop_last else len(pool)
+            for epoch, at in enumerate(range(first, last, n)):
+                part = rows[at : min(at + n, last)]
+                order = self._epoch_order(stage, epoch if reshuffle else 0)
+                part[:] = order[: len(part)]
         return self.ids[rows].reshape(self.steps, self.batch)
 
     @property

@@ -1,0 +1,296 @@
+"""A recorder: which programs did a training loop really feed, whoever wrote the loop?
+
+- It is made from the programs, `{id: token row}` or `{id: text}` with the loop's own
+  `encode`, and recognises rows by their content alone. What the loop believes about its
+  order plays no part. Ids may be numbers or text.
+- Three ways to show it the batches: wrap the loader (`watch`), call `see` beside the
+  backward pass, or `attach` it to the model, which suits trainers whose loop is hidden.
+- Padding is taken off, left or right: what the attention mask leaves out, else a run of
+  one token at an end of the row, the same token in all rows of a batch.
+- Targets must follow their inputs. Those of a pair (inputs, targets) are the next tokens;
+  the `labels` of a dict are the inputs themselves, as in `transformers`, whose models
+  shift them. Ignored targets (-100 or -1) may stand anywhere, but not everywhere.
+- Programs that make the same row stand for each other.
+
+`audit(recorder, plan)` does the rest. Chapter 12 audits a loop of plain PyTorch with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+
+from ..data.corpus import Corpus
+from ..training import IGNORE, Programs
+
+IGNORED = (-100, IGNORE)  # targets without a part in the loss
+MASKED = -2  # what the attention mask leaves out
+UNKNOWN = -1  # a row that is no program
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Token rows end to end, as `Programs` reads them from a corpus."""
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def offsets(self):
+        return np.r_[0, np.cumsum(self.lengths)]
+
+    def __len__(self):
+        return len(self.lengths)
+
+
+class Recorder:
+    """Writes down which of `programs` each step of a training loop is fed.
+
+    Args:
+        programs: {id: row of token ids}, or {id: text} together with `encode`. The rows
+            are those that the loop makes, special tokens included, before padding.
+        encode: text → token ids, the loop's own.
+        max_length: where the loop cuts its rows, if it does; in tokens.
+        pad: the token that the loop pads with; None: found in each batch.
+        accumulate: batches that make up one step (gradient accumulation).
+    Raises: ValueError: no programs; a program of fewer than two tokens, from which nothing
+        can be learnt.
+    """
+
+    def __init__(
+        self,
+        programs: Mapping,
+        encode: Callable | None = None,
+        max_length: int | None = None,
+        pad: int | None = None,
+        accumulate: int = 1,
+    ):
+        if not programs:
+            raise ValueError(
+                "programs is empty; a recorder needs programs to recognise"
+            )
+        if not isinstance(accumulate, int) or accumulate < 1:
+            raise ValueError(f"accumulate is {accumulate!r}; it must be at least 1")
+        self.pad, self.accumulate = pad, accumulate
+        self._batches: list[np.ndarray] = []
+        self._number: dict = {}  # {id: number}; equal rows have the same number
+        self._names: dict[int, object] = {}  # {number: the first id}
+        rows: dict[bytes, np.ndarray] = {}
+        order: dict[bytes, int] = {}
+        for name, program in programs.items():
+            row = _row(name, program, encode)[:max_length]
+            if row.ndim != 1 or len(row) < 2 or row.min() < 0:
+                raise ValueError(
+                    f"program {name!r} is the row {row.tolist()[:5]}; it needs two tokens or"
+                    " more, each a number from 0"
+                )
+            key = row.tobytes()
+            rows.setdefault(key, row)
+            number = order.setdefault(key, len(order))
+            self._number[_plain(name)] = number
+            self._names.setdefault(number, _plain(name))
+        lengths = np.array([len(row) for row in rows.values()])
+        tokens = cast(Corpus, _Rows(np.concatenate(list(rows.values())), lengths))
+        self._known = Programs(tokens, micro_batches=1, multiple=1)
+        self._longest = int(lengths.max())
+
+    def see(self, inputs, targets=None, mask=None, shifted: bool = True) -> np.ndarray:
+        """Record one batch, just before or after the model is trained on it.
+
+        Args:
+            inputs: (b, t) token ids, padded or not; rows of different lengths in a list.
+            targets: (b, t), with -100 or -1 where there is nothing to learn; None: not
+                looked at.
+            mask: (b, t) attention mask, 0 where a token is padding.
+            shifted: targets are the *next* tokens; False: they are the inputs, and the
+                model shifts them.
+        Returns: (b,) ids of the programs, None for a row that is no program.
+        """
+        inputs, targets, mask = map(_host, (inputs, targets, mask))
+        contents = []
+        for i, row in enumerate(inputs):
+            y, m = (None if x is None else np.asarray(x[i]) for x in (targets, mask))
+            contents.append(_content(np.asarray(row), y, m, shifted))
+        found = self._identify(contents)
+        self._batches.append(found)
+        return np.array([self._names.get(n) for n in found.tolist()], object)
+
+    def watch(self, loader) -> Watched:
+        """The same loader, each of whose batches is recorded when the loop receives it.
+
+        A batch is a dict with `input_ids` (and `labels`, `attention_mask`), a pair (inputs,
+        targets), or inputs alone. A loop that fetches a batch and breaks before it trains
+        on it should call `see` instead.
+        """
+        return Watched(self, loader)
+
+    def attach(self, model: torch.nn.Module):
+        """Record what `model` is called with while it is in training mode.
+
+        Returns: a handle; its `remove()` ends the recording.
+        """
+
+        def hook(module, args, kwargs):
+            if module.training:
+                self._batch({**kwargs} if "input_ids" in kwargs else args)
+
+        return model.register_forward_pre_hook(hook, with_kwargs=True)
+
+    def _batch(self, batch):
+        if isinstance(batch, Mapping):
+            labels, mask = batch.get("labels"), batch.get("attention_mask")
+            return self.see(batch["input_ids"], labels, mask, shifted=False)
+        if isinstance(batch, tuple | list) and len(batch) in (1, 2):
+            return self.see(*batch)
+        if isinstance(batch, torch.Tensor | np.ndarray):
+            return self.see(batch)
+        raise ValueError(
+            f"a batch is of type {type(batch).__name__}; it must be a dict with input_ids, a"
+            " pair (inputs, targets) or inputs alone. Call recorder.see(inputs, targets)"
+        )
+
+    def _identify(self, contents) -> np.ndarray:
+        """(b,) numbers of rows, given as lists of (what a row may be, its padding)."""
+        found, pads = np.full(len(contents), UNKNOWN), [None] * len(contents)
+        tried = [
+            (i, row, pad)
+            for i, candidates in enumerate(contents)
+            for row, pad in candidates
+            if 1 < len(row) <= self._longest
+            and (None in (pad, self.pad) or pad == self.pad)
+        ]
+        if tried:
+            x = torch.zeros(len(tried), self._longest - 1, dtype=torch.int64)
+            y = torch.full_like(x, IGNORE)
+            for k, (_, row, _) in enumerate(tried):
+                x[k, : len(row) - 1] = torch.from_numpy(row[:-1])
+                y[k, : len(row) - 1] = torch.from_numpy(row[1:])
+            numbers = self._known.identify(self._known.fingerprints([(x, y)]))
+            for (i, _, pad), number in zip(tried, numbers.tolist(), strict=True):
+                if found[i] == UNKNOWN and number != UNKNOWN:
+                    found[i], pads[i] = number, pad
+        used = Counter(pad for pad in pads if pad is not None).most_common(1)
+        for i, pad in enumerate(pads):  # a batch is padded with one token
+            if pad is not None and pad != used[0][0]:
+                found[i] = UNKNOWN
+        return found
+
+    # --- what the audit reads ---
+
+    @property
+    def delivered(self) -> list[np.ndarray]:
+        """One array of numbers for each step, -1 for a row that is no program."""
+        k = self.accumulate
+        parts = [self._batches[i : i + k] for i in range(0, len(self._batches), k)]
+        return [np.concatenate(part) for part in parts]
+
+    def numbers(self, ids) -> np.ndarray:
+        """Numbers of program ids, as in `delivered`; programs of one row share one.
+
+        Raises: ValueError: an id that the recorder was not given.
+        """
+        ids = np.asarray(ids)
+        unique, place = np.unique(ids, return_inverse=True)
+        found = []
+        for name in unique.tolist():
+            if name not in self._number:
+                raise ValueError(
+                    f"the plan names program {name!r}, which the recorder was not given;"
+                    f" it knows ids such as {next(iter(self._number))!r}"
+                )
+            found.append(self._number[name])
+        return np.array(found, np.int64)[place].reshape(ids.shape)
+
+    def name(self, number: int):
+        """The id of the first program with this number; -1 stays -1."""
+        return self._names.get(number, UNKNOWN)
+
+
+class Watched:
+    """A loader whose batches a recorder sees; everything else is the loader's own."""
+
+    def __init__(self, recorder: Recorder, loader):
+        self._recorder, self._loader = recorder, loader
+
+    def __iter__(self) -> Iterator:
+        for batch in self._loader:
+            self._recorder._batch(batch)
+            yield batch
+
+    def __len__(self):
+        return len(self._loader)
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+
+def _plain(name):
+    """An id as Python has it: 3 for a NumPy 3."""
+    return name.item() if isinstance(name, np.generic) else name
+
+
+def _row(name, program, encode) -> np.ndarray:
+    """The tokens of one program."""
+    if isinstance(program, str):
+        if encode is None:
+            raise ValueError(
+                f"program {name!r} is text; give the recorder the loop's `encode` as well"
+            )
+        program = encode(program)
+    return np.asarray(_host(program)).astype(np.int64)
+
+
+def _host(rows):
+    """Tensors as arrays; lists and None as they are."""
+    return rows.detach().cpu().numpy() if isinstance(rows, torch.Tensor) else rows
+
+
+def _content(x, y, mask, shifted) -> list[tuple]:
+    """What a row may hold without padding, each with the token taken off, likeliest first.
+
+    Empty if the targets do not follow the inputs.
+
+    The last token of a program is often a target only, so inputs and targets are joined.
+    """
+    if mask is not None:
+        x = np.where(mask == 0, MASKED, x)
+    if y is not None:
+        learnt = ~np.isin(y, IGNORED)
+        if not learnt.any():
+            return []
+        if not shifted:
+            if (learnt & (x != y) & (x != MASKED)).any():
+                return []
+        else:
+            joined = np.r_[x[:1], np.where(learnt, y, np.r_[x[1:], x[-1:]])]
+            if not learnt[-1]:
+                joined = joined[:-1]
+            wrong = np.flatnonzero(learnt[:-1] & (y[:-1] != x[1:]))
+            # Where the inputs are over, one target more may come.
+            if (
+                len(wrong) > 1
+                or len(wrong)
+                and len(set(x[wrong[0] + 1 :].tolist())) > 1
+            ):
+                return []
+            x = joined
+    kept = np.flatnonzero(x != MASKED)
+    if not len(kept):
+        return []
+    x = x[kept[0] : kept[-1] + 1].astype(np.int64)
+    n = len(x)
+    left = int((np.r_[x, MASKED] != x[0]).argmax())  # tokens of one kind at the start
+    right = int((np.r_[x[::-1], MASKED] != x[-1]).argmax())
+    found: list[tuple] = [
+        (x, None)
+    ]  # else one token of the run may belong to the program, or none
+    for k in (right - 1, right):
+        found.append((x[: n - k], int(x[-1])))
+    for k in (left - 1, left):
+        found.append((x[k:], int(x[0])))
+    return found
