@@ -98,39 +98,26 @@ def audit(delivered, plan, canonical=np.asarray) -> Audit:
         gradient is a mean over its rows.
     Raises: ValueError: what was given are no steps of ids.
     """
-    table = plan.table if isinstance(plan, Plan) else plan
-    name = lambda number: number  # noqa: E731
+    its = plan if isinstance(plan, Plan) else None
+    planned = _steps("plan", its.table if its else plan)
     if isinstance(delivered, Recorder):
-        canonical, name, delivered = (
-            delivered.numbers,
-            delivered.name,
-            delivered.delivered,
-        )
-        steps = _steps("delivered", delivered)
-        planned = _numbered(_steps("plan", table), canonical)
+        delivered.require(np.concatenate(planned))
+        canonical, name = delivered.numbers, delivered.name
+        steps = _steps("delivered", delivered.delivered)
     else:
-        steps, planned = _steps("delivered", delivered), _steps("plan", table)
-        if any(row.dtype.kind == "U" for row in planned):
-            names = dict.fromkeys(i for row in planned for i in row.tolist())
-            names |= dict.fromkeys(i for row in steps for i in row.tolist())
-            place = {n: k for k, n in enumerate(names)}
-            canonical = lambda ids: np.array([place[i] for i in ids.tolist()], np.int64)  # noqa: E731
-            name = list(names).__getitem__
-        planned, steps = _numbered(planned, canonical), _numbered(steps, canonical)
+        steps, name = _steps("delivered", delivered), int
+        if any(row.dtype.kind == "U" for row in (*planned, *steps)):
+            canonical, name = _of_text(steps, planned)
+        steps = _numbered(steps, canonical)
+    planned = _numbered(planned, canonical)
     width = max(len(row) for row in (*steps, *planned))
-    delivered, planned = _rectangle(steps, width), _rectangle(planned, width)
-    case = Case(
-        delivered, planned, plan if isinstance(plan, Plan) else None, canonical, NO_ROW
-    )
-    whole, planned = planned, planned[: len(delivered)]
-    n_steps = len(delivered), len(whole)
-    wrong = np.flatnonzero(case.wrong)
+    delivered, whole = _rectangle(steps, width), _rectangle(planned, width)
+    case = Case(delivered, whole, its, canonical, NO_ROW)
+    n_steps, wrong = (len(delivered), len(whole)), np.flatnonzero(case.wrong)
     if not len(wrong):  # each step as planned: there is nothing to count
         return Audit(*n_steps, 0, None, 0, 0.0, 0, 0, 0, _examples())
-    population = np.unique(whole[whole != NO_ROW])
-    if isinstance(plan, Plan):
-        population = canonical(plan.ids)
-
+    population = canonical(its.ids) if its else np.unique(whole[whole != NO_ROW])
+    planned = whole[: len(delivered)]  # a run cut short has not left out the rest
     shown = delivered[delivered != NO_ROW]
     unknown_rows = shown[~np.isin(shown, population)]
     surplus = _counts(shown, planned[planned != NO_ROW])
@@ -155,23 +142,33 @@ def audit(delivered, plan, canonical=np.asarray) -> Audit:
 
 def _steps(name, steps) -> list[np.ndarray]:
     """One array of ids for each step; all of them numbers, or all of them text."""
-    if isinstance(steps, str) or np.ndim(steps[:1] if len(steps) else 0) == 0:
+    try:
+        rows = [np.asarray(row) for row in steps]
+    except (TypeError, ValueError):
+        rows = []
+    if not rows:
         raise ValueError(
             f"{name} is {steps!r}; an audit needs steps, each with its ids"
         )
-    rows = [np.asarray(row) for row in steps]
-    kinds = {
-        "i" if row.dtype.kind == "u" else row.dtype.kind for row in rows if row.size
-    }
-    if any(row.ndim != 1 for row in rows) or kinds not in ({"i"}, {"U"}):
-        row = next(
-            (r for r in rows if r.ndim != 1 or r.dtype.kind not in "iuU"), rows[0]
-        )
-        raise ValueError(
-            f"{name} has a step of type {row.dtype} and shape {row.shape}; each step is one"
-            " row of ids, which are all whole numbers or all text"
-        )
+    for row in rows:
+        if row.ndim != 1 or row.size and row.dtype.kind not in "iuU":
+            raise ValueError(
+                f"{name} has a step of type {row.dtype} and shape {row.shape}; each step is"
+                " one row of ids, which are whole numbers or text"
+            )
     return rows
+
+
+def _of_text(*steps):
+    """(ids → numbers, number → id) for ids that are text, here and there."""
+    kinds = [{row.dtype.kind for row in rows if row.size} for rows in steps]
+    if kinds != [{"U"}, {"U"}]:
+        raise ValueError(
+            f"ids are {' and '.join('text' if k == {'U'} else 'numbers' for k in kinds)};"
+            " delivery and plan must name programs alike"
+        )
+    names = np.unique(np.concatenate([row for rows in steps for row in rows]))
+    return lambda ids: np.searchsorted(names, ids), names.tolist().__getitem__
 
 
 def _numbered(steps, canonical) -> list[np.ndarray]:

@@ -7,7 +7,7 @@
 - With a `Plan` there are more hypotheses than with a bare table, which knows no stages,
   no seed and no other schedule.
 - "The same programs in another order" predicts no step. It comes last, and is named only
-  if no more than one row in a hundred is not the stage's own.
+  if next to no row is missing or foreign.
 
 `audit` calls it when a step differs. Chapter 6 has a cause named.
 """
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 LEFT = 0.1  # share of the wrong steps that a named cause may leave unexplained
-ALIEN = 0.01  # share of rows that may be foreign to a stage that was only reshuffled
+ALIEN = 0.01  # share of rows of wrong steps that may be foreign to a reshuffled stage
 JUMPS = 6  # more of them are no simple cause
-SEEDS = range(32)  # tried, besides the neighbours of the plan's own
+SEEDS = range(100)  # tried, besides the neighbours of the plan's own
 MOVES = (1, -1, 2, -2, 3, -3)  # steps that a stage may begin late
 
 
@@ -105,6 +105,8 @@ def cause_of(case: Case) -> Cause | None:
         rank = left, silent + exceptions
         if best is None or rank < best[0]:
             best = rank, Cause(name, text, int(right.sum()), n)
+            if rank == (0, 0):
+                break
     return best[1] if best else _in_another_order(case)
 
 
@@ -142,6 +144,9 @@ def _shifted(case) -> Iterator[Hypothesis]:
         outside = (steps - k < 0) | (steps - k >= len(case.planned))
         text = f"everything came {_steps(k, 'late', 'early')}"
         yield "shifted", text, case.follows(steps - k), int(outside.sum()), 0
+        if len(steps) <= len(case.planned):  # the end that was pushed out came first
+            round_ = case.follows((steps - k) % len(case.planned))
+            yield _whole("shifted", text, round_)
 
 
 def _jumps(case) -> Iterator[Hypothesis]:
@@ -235,27 +240,30 @@ def _moved_stages(case, plan) -> Iterator[Hypothesis]:
     inner = range(1, len(plan.starts) - 1)
     if not inner or plan.schedule.shuffle_steps:
         return
-    for chosen in dict.fromkeys([tuple(inner), *((i,) for i in inner)]):
+    for chosen in dict.fromkeys([*((i,) for i in inner), tuple(inner)]):
         for move in MOVES:
             starts = [s + move * (i in chosen) for i, s in enumerate(plan.starts)]
             if min(np.diff(starts)) < 1:
                 continue
             who = "every later stage" if len(chosen) > 1 else f"stage {chosen[0] + 1}"
             way = _steps(move, "late", "early")
-            between = [
-                s
-                for i in chosen
-                for s in range(*sorted((plan.starts[i], starts[i])))
-                if s < len(case.delivered)
-            ]
             loose = np.zeros(len(case.delivered), bool)
-            for s in between:
-                stage = int(np.searchsorted(starts, s, side="right")) - 1
-                pool = case.number(plan.ids[plan.pools[stage]])
-                loose[s] = case.wrong[s] and np.isin(case.delivered[s], pool).all()
+            for i in chosen:
+                for step in range(*sorted((plan.starts[i], starts[i]))):
+                    planned, shown = (i, i - 1) if move > 0 else (i - 1, i)
+                    if step < len(loose) and case.wrong[step]:
+                        loose[step] = _instead(case, plan, step, planned, shown)
             moved = case.right(case.number(plan.staged(starts)))
             for right in (moved, ~case.wrong):  # later steps moved along, or did not
                 yield _whole("stage boundary", f"{who} began {way}", right | loose)
+
+
+def _instead(case, plan, step, planned, shown) -> bool:
+    """Is a step of the pool of stage `shown`, in place of that of stage `planned`?"""
+    row = case.delivered[step]
+    wanted, own = (case.number(plan.ids[plan.pools[i]]) for i in (planned, shown))
+    other = len(own) < len(wanted) or not np.isin(row, wanted).all()
+    return bool(other and np.isin(row, own).all())
 
 
 def _steps(k, late, early) -> str:
@@ -266,14 +274,17 @@ def _epochs(case) -> Iterator[Hypothesis]:
     """Each epoch in the order of the first; the last batch of each epoch dropped."""
     plan = case.plan
     stages, closing = [(0, len(case.planned))], _epoch_ends(case.planned, case.none)
-    endings = [closing]
+    endings, same = [closing], ("same epochs", "every epoch had the order of the first")
+    if plan is None and closing:
+        steps = np.arange(len(case.delivered))
+        yield _whole(*same, case.follows(steps % (closing[0] + 1)))
     if plan is not None and plan.pools and not plan.schedule.shuffle_steps:
         B, stages = (
             plan.batch,
             list(zip(plan.starts[:-1], plan.starts[1:], strict=True)),
         )
         right = case.right(case.number(plan.staged(reshuffle=False)))
-        yield _whole("same epochs", "every epoch had the order of the first", right)
+        yield _whole(*same, right)
         if all(len(pool) >= B for pool in plan.pools):
             right = case.right(case.number(plan.staged(drop_last=True)))
             text = "the last, smaller batch of each epoch was dropped"
@@ -300,7 +311,7 @@ def _epochs(case) -> Iterator[Hypothesis]:
 
 
 def _epoch_ends(planned, none) -> list[int]:
-    """Steps of a bare table after which a program comes again, or that are smaller."""
+    """Where epochs of a bare table end: at a smaller step, or before a program comes again."""
     ends, seen = [], set()
     for s, row in enumerate(planned.tolist()):
         programs = {p for p in row if p != none}
@@ -308,38 +319,40 @@ def _epoch_ends(planned, none) -> list[int]:
             ends.append(s - 1)
             seen = set()
         seen |= programs
-    return ends
+        if none in row:
+            ends.append(s)
+            seen = set()
+    return sorted({*ends, len(planned) - 1}) if ends else []
 
 
 def _in_another_order(case) -> Cause | None:
     """The planned programs, but not step by step: other batches, or other places."""
-    plan, none = case.plan, case.none
-    d_ends, p_ends = (
-        np.cumsum((x != none).sum(1)) for x in (case.delivered, case.planned)
-    )
-    common = np.intersect1d(d_ends, p_ends)
-    sizes = [
-        int(np.bincount((x != none).sum(1)).argmax())
-        for x in (case.delivered, case.planned)
-    ]
+    tables, n = (case.delivered, case.planned), len(case.planned)
+    widths = [(x != case.none).sum(1) for x in tables]
+    flat = [x[x != case.none] for x in tables]
+    ends = [np.cumsum(w) for w in widths]  # rows up to the end of each step
     tried = []
-    if sizes[0] != sizes[1] and len(common) >= 3:
+    sizes = [int(np.bincount(w).argmax()) for w in widths]
+    common = np.intersect1d(ends[0], ends[1])
+    if sizes[0] != sizes[1] and len(common) > 2:
         text = f"the planned order in batches of {sizes[0]:,} in place of {sizes[1]:,}"
-        tried.append(("other batch size", text, np.r_[0, common]))
-    if len(case.delivered) == len(case.planned):
-        whole = [0, p_ends[-1]]
-        if plan is not None and not plan.schedule.shuffle_steps:
-            stages = p_ends[np.array(plan.starts[1:]) - 1]
-            if len(stages) > 1:
-                text = "the programs of each stage in another order"
-                tried.append(("reshuffled stages", text, [0, *stages]))
-        tried.append(("reshuffled", "the programs of the run in another order", whole))
-    flat_d, flat_p = (x[x != none] for x in (case.delivered, case.planned))
+        tried.append(("other batch size", text, [common, common]))
+    if len(case.delivered) == n:
+        starts = [0, n]
+        if case.plan is not None and not case.plan.schedule.shuffle_steps:
+            starts = case.plan.starts
+        if len(starts) > 2:
+            text = "the programs of each stage in another order"
+            stages = [end[np.array(starts[1:]) - 1] for end in ends]
+            tried.append(("reshuffled", text, stages))
+        text = "the programs of the run in another order"
+        tried.append(("reshuffled", text, [end[-1:] for end in ends]))
     for name, text, bounds in tried:
+        parts = [np.split(f, b[:-1]) for f, b in zip(flat, bounds, strict=True)]
         own = sum(
-            (Counter(flat_d[a:b].tolist()) & Counter(flat_p[a:b].tolist())).total()
-            for a, b in zip(bounds[:-1], bounds[1:], strict=True)
+            (Counter(shown.tolist()) & Counter(asked.tolist())).total()
+            for shown, asked in zip(*parts, strict=True)
         )
-        if len(flat_d) - own <= ALIEN * len(flat_d):
-            return Cause(name, text, own, len(flat_d), "rows")
+        if max(map(len, flat)) - own <= ALIEN * widths[0][case.wrong].sum():
+            return Cause(name, text, own, len(flat[0]), "rows")
     return None

@@ -31,6 +31,7 @@ from ..training import IGNORE, Programs
 IGNORED = (-100, IGNORE)  # targets without a part in the loss
 MASKED = -2  # what the attention mask leaves out
 UNKNOWN = -1  # a row that is no program
+OTHER = -3  # a program that the recorder was not given
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,19 +193,21 @@ class Recorder:
     def numbers(self, ids) -> np.ndarray:
         """Numbers of program ids, as in `delivered`; programs of one row share one.
 
-        Raises: ValueError: an id that the recorder was not given.
+        An id that the recorder was not given has the number `OTHER`.
         """
         ids = np.asarray(ids)
         unique, place = np.unique(ids, return_inverse=True)
-        found = []
-        for name in unique.tolist():
+        found = [self._number.get(name, OTHER) for name in unique.tolist()]
+        return np.array(found, np.int64)[place].reshape(ids.shape)
+
+    def require(self, ids):
+        """Raise a ValueError that names the first id that the recorder was not given."""
+        for name in np.unique(np.asarray(ids)).tolist():
             if name not in self._number:
                 raise ValueError(
-                    f"the plan names program {name!r}, which the recorder was not given;"
-                    f" it knows ids such as {next(iter(self._number))!r}"
+                    f"the plan draws program {name!r}, which the recorder was not given; it"
+                    f" has programs such as {next(iter(self._number))!r}"
                 )
-            found.append(self._number[name])
-        return np.array(found, np.int64)[place].reshape(ids.shape)
 
     def name(self, number: int):
         """The id of the first program with this number; -1 stays -1."""
