@@ -79,9 +79,11 @@ def usable(ids, scores, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class PlanCheck:
-    """What a plan shows, by the original scores. `parts`: one dict for each stage."""
+    """What a plan shows, by the original scores and labels."""
 
-    parts: list[dict]
+    parts: list[
+        dict
+    ]  # of each stage: steps, mean score, shares of labels, ends replayed
     promised: str  # the trend that the schedule stands for
     found: str  # the trend of the mean score in the plan
     programs: int  # programs of the plan
@@ -94,12 +96,13 @@ class PlanCheck:
         return not self.findings
 
     def __str__(self):
-        lines = [f"{'steps':>13} {'mean score':>11}  true labels"]
+        heads = " ".join(f"{label:>6}" for label in LABELS)
+        lines = [f"{'steps':>11} {'score':>7} {heads}  of these, a part"]
         for part in self.parts:
-            steps = f"{part['first']:,} to {part['last']:,}"
-            mix = ", ".join(f"{k} {v:.0%}" for k, v in part["labels"].items() if v)
-            ends = "".join(f"; {k}: {v}" for k, v in part["ends"].items())
-            lines.append(f"{steps:>13} {part['score']:>11.2f}  {mix}{ends}")
+            steps = f"{part['first']:,}-{part['last']:,}"
+            mix = " ".join(f"{share:>6.0%}" for share in part["labels"].values())
+            ends = ", ".join(f"{end} {label}" for label, end in part["ends"].items())
+            lines.append(f"{steps:>11} {part['score']:>7.2f} {mix}  {ends}".rstrip())
         lines.append(f"promised: {self.promised}; found: {self.found}")
         lines.append(f"never drawn: {self.never:,} of {self.programs:,} programs")
         lines += [f"FINDING: {finding}" for finding in self.findings]
@@ -208,7 +211,7 @@ def _stage(plan, stage, number, part, drawn, scores, labels) -> list[str]:
         found = _end(np.sort(scores[members]), scores[kept], k)
         if end == "random" or end in found:
             found = end
-        part["ends"][LABELS[label]] = f"{found} {selection.share:.0%}"
+        part["ends"][LABELS[label]] = found
         if found != end:
             findings.append(
                 f"stage {number} draws the {found} {LABELS[label]} programs; the schedule"

@@ -53,7 +53,7 @@ class Plan:
         for name, value in (("steps", steps), ("batch", batch)):
             if not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(
-                    f"{name} is {value!r}; it must be at least 1, and whole"
+                    f"{name} is {value!r}; it must be a whole number from 1"
                 )
         self.schedule, self.seed, self.steps, self.batch = schedule, seed, steps, batch
         self.ids, self.given_scores, self.given_labels = usable(ids, scores, labels)
