@@ -5,8 +5,8 @@
   order plays no part. Ids may be numbers or text.
 - Three ways to show it the batches: wrap the loader (`watch`), call `see` beside the
   backward pass, or `attach` it to the model, which suits trainers whose loop is hidden.
-- Padding is taken off, left or right: what the attention mask leaves out, else a run of
-  one token at an end of the row, the same token in all rows of a batch.
+- Padding is taken off, left or right: what the attention mask or the targets leave out,
+  else a run of one token at an end of the row, the same token in the whole run.
 - Targets must follow their inputs. Those of a pair (inputs, targets) are the next tokens;
   the `labels` of a dict are the inputs themselves, as in `transformers`, whose models
   shift them. Ignored targets (-100 or -1) may stand anywhere, but not everywhere.
@@ -30,6 +30,8 @@ from ..training import IGNORE, Programs
 
 IGNORED = (-100, IGNORE)  # targets without a part in the loss
 MASKED = -2  # what the attention mask leaves out
+NO_PAD = -1  # nothing was taken off a row, or what the mask and the targets leave out
+KEPT = 3  # tokens of a run at the end that may belong to the program
 UNKNOWN = -1  # a row that is no program
 OTHER = -3  # a program that the recorder was not given
 
@@ -57,7 +59,7 @@ class Recorder:
             are those that the loop makes, special tokens included, before padding.
         encode: text → token ids, the loop's own.
         max_length: where the loop cuts its rows, if it does; in tokens.
-        pad: the token that the loop pads with; None: found in each batch.
+        pad: the token that the loop pads with; None: the one that most rows show.
         accumulate: batches that make up one step (gradient accumulation).
     Raises: ValueError: no programs; a program of fewer than two tokens, from which nothing
         can be learnt.
@@ -78,7 +80,10 @@ class Recorder:
         if not isinstance(accumulate, int) or accumulate < 1:
             raise ValueError(f"accumulate is {accumulate!r}; it must be at least 1")
         self.pad, self.accumulate = pad, accumulate
-        self._batches: list[np.ndarray] = []
+        self._batches: list[np.ndarray] = []  # numbers of the rows of each
+        self._pads: list[
+            np.ndarray
+        ] = []  # and the token taken off each, NO_PAD if none
         self._number: dict = {}  # {id: number}; equal rows have the same number
         self._names: dict[int, object] = {}  # {number: the first id}
         rows: dict[bytes, np.ndarray] = {}
@@ -117,8 +122,9 @@ class Recorder:
         for i, row in enumerate(inputs):
             y, m = (None if x is None else np.asarray(x[i]) for x in (targets, mask))
             contents.append(_content(np.asarray(row), y, m, shifted))
-        found = self._identify(contents)
+        found, pads = self._identify(contents)
         self._batches.append(found)
+        self._pads.append(pads)
         return np.array([self._names.get(n) for n in found.tolist()], object)
 
     def watch(self, loader) -> Watched:
@@ -155,15 +161,15 @@ class Recorder:
             " pair (inputs, targets) or inputs alone. Call recorder.see(inputs, targets)"
         )
 
-    def _identify(self, contents) -> np.ndarray:
-        """(b,) numbers of rows, given as lists of (what a row may be, its padding)."""
-        found, pads = np.full(len(contents), UNKNOWN), [None] * len(contents)
+    def _identify(self, contents) -> tuple[np.ndarray, np.ndarray]:
+        """(b,) numbers and paddings of rows, given as lists of (content, its padding)."""
+        found, pads = (np.full(len(contents), x) for x in (UNKNOWN, NO_PAD))
         tried = [
             (i, row, pad)
             for i, candidates in enumerate(contents)
             for row, pad in candidates
             if 1 < len(row) <= self._longest
-            and (None in (pad, self.pad) or pad == self.pad)
+            and (pad == NO_PAD or self.pad in (None, pad))
         ]
         if tried:
             x = torch.zeros(len(tried), self._longest - 1, dtype=torch.int64)
@@ -175,20 +181,20 @@ class Recorder:
             for (i, _, pad), number in zip(tried, numbers.tolist(), strict=True):
                 if found[i] == UNKNOWN and number != UNKNOWN:
                     found[i], pads[i] = number, pad
-        used = Counter(pad for pad in pads if pad is not None).most_common(1)
-        for i, pad in enumerate(pads):  # a batch is padded with one token
-            if pad is not None and pad != used[0][0]:
-                found[i] = UNKNOWN
-        return found
+        return found, pads
 
     # --- what the audit reads ---
 
     @property
     def delivered(self) -> list[np.ndarray]:
         """One array of numbers for each step, -1 for a row that is no program."""
-        k = self.accumulate
-        parts = [self._batches[i : i + k] for i in range(0, len(self._batches), k)]
-        return [np.concatenate(part) for part in parts]
+        k, pads = self.accumulate, np.concatenate([[], *self._pads])
+        pad = Counter(pads[pads != NO_PAD].tolist()).most_common(1)
+        batches = [
+            np.where(np.isin(p, [NO_PAD, *(token for token, _ in pad)]), rows, UNKNOWN)
+            for rows, p in zip(self._batches, self._pads, strict=True)
+        ]
+        return [np.concatenate(batches[i : i + k]) for i in range(0, len(batches), k)]
 
     def numbers(self, ids) -> np.ndarray:
         """Numbers of program ids, as in `delivered`; programs of one row share one.
@@ -262,38 +268,38 @@ def _content(x, y, mask, shifted) -> list[tuple]:
     """
     if mask is not None:
         x = np.where(mask == 0, MASKED, x)
+    end = 0  # what stands before it is learnt, and so no padding
     if y is not None:
         learnt = ~np.isin(y, IGNORED)
-        if not learnt.any():
+        if not learnt.any() or not _follows(x, y, learnt, shifted):
             return []
-        if not shifted:
-            if (learnt & (x != y) & (x != MASKED)).any():
-                return []
-        else:
-            joined = np.r_[x[:1], np.where(learnt, y, np.r_[x[1:], x[-1:]])]
-            if not learnt[-1]:
-                joined = joined[:-1]
-            wrong = np.flatnonzero(learnt[:-1] & (y[:-1] != x[1:]))
-            # Where the inputs are over, one target more may come.
-            if (
-                len(wrong) > 1
-                or len(wrong)
-                and len(set(x[wrong[0] + 1 :].tolist())) > 1
-            ):
-                return []
-            x = joined
+        end = int(np.flatnonzero(learnt)[-1]) + 1 + shifted
+        if shifted:
+            x = np.r_[x[:1], np.where(learnt, y, np.r_[x[1:], MASKED])]
+        if end == len(x):  # perhaps the padding is learnt, too
+            end = 0
     kept = np.flatnonzero(x != MASKED)
     if not len(kept):
         return []
-    x = x[kept[0] : kept[-1] + 1].astype(np.int64)
-    n = len(x)
+    end, x = end - kept[0], x[kept[0] : kept[-1] + 1].astype(np.int64)
     left = int((np.r_[x, MASKED] != x[0]).argmax())  # tokens of one kind at the start
     right = int((np.r_[x[::-1], MASKED] != x[-1]).argmax())
-    found: list[tuple] = [
-        (x, None)
-    ]  # else one token of the run may belong to the program, or none
-    for k in (right - 1, right):
-        found.append((x[: n - k], int(x[-1])))
-    for k in (left - 1, left):
-        found.append((x[k:], int(x[0])))
-    return found
+    found: list[tuple] = [(x, NO_PAD)]
+    found += [(x[: len(x) - k], x[-1]) for k in _runs(min(right, len(x) - end))]
+    return found + [(x[k:], x[0]) for k in _runs(left)]
+
+
+def _follows(x, y, learnt, shifted) -> bool:
+    """Are the targets the tokens that come next, or (not shifted) the inputs?"""
+    if not shifted:
+        return not (learnt & (x != y) & (x != MASKED)).any()
+    wrong = np.flatnonzero(learnt[:-1] & (y[:-1] != x[1:]))
+    # The last target may stand where the inputs are over and their padding has begun.
+    return (
+        not len(wrong) or len(wrong) == 1 and len(set(x[wrong[0] + 1 :].tolist())) == 1
+    )
+
+
+def _runs(length) -> range:
+    """How many tokens of a run may be padding; some may belong to the program."""
+    return range(max(1, length - KEPT), length + 1)
