@@ -334,7 +334,7 @@ def answer(programs, pipe: int, nonce: str, reply_every: float, options) -> None
     me, clock, setitimer = getpid(), time.monotonic, signal.setitimer
     alone = len(programs) == 1
     mend = _mender() if alone else lambda: None
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BytesIO())  # type: ignore[misc]
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")  # type: ignore[misc]
     sys.stderr, sys.argv = _Ignore(), ["<program>"]
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     limit(memory_mb, int(seconds) + 2 if alone else None)

@@ -60,7 +60,7 @@ def enter(folder: str, wanted: bool = True) -> dict[str, bool]:
         }
         for name, text in names.items():
             try:
-                with open(f"/proc/self/{name}", "w") as file:
+                with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
                     file.write(text)
             except OSError:  # the programs see themselves as "nobody"
                 pass
@@ -106,7 +106,7 @@ def _mount(libc, folder: bytes) -> dict[str, bool]:
     holds = {"files": True, "shared": mount(b"tmpfs", b"/dev/shm", NOSUID_NODEV, size)}
     if mount(b"proc", b"/proc", NOSUID_NODEV):
         try:  # of this namespace alone, since Linux 6.14
-            with open("/proc/sys/kernel/pid_max", "w") as file:
+            with open("/proc/sys/kernel/pid_max", "w", encoding="utf-8") as file:
                 file.write(str(RESERVED + PROCESSES))
             holds["number"] = True
         except OSError:

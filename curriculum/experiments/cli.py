@@ -321,6 +321,7 @@ def show_plan(a):
 
     arm = resolve(single(a), progress=progress)
     print(arm.preflight(arm.rate()))
+    print(arm.check())
     print(f"digest {arm.plan.digest}")
     if a.out:
         print(f"saved {arm.plan.save(a.out)}")
