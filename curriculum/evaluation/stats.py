@@ -13,6 +13,7 @@ Chapter 5 introduces the intervals, chapter 10 the tests.
 from __future__ import annotations
 
 import itertools
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,9 +158,16 @@ def detectable(difference, power: float = 0.8, level: float = 0.95) -> float:
 def bootstrap(values, statistic=np.mean, draws: int = 2000, level: float = 0.95):
     """(low, high) percentile interval of `statistic` over (n,) or (n, k) `values`.
 
-    Resampling is keyed, so the same values always give the same interval.
+    Resampling is keyed, so the same values always give the same interval. Of fewer than
+    ten values (seeds, say) it is too narrow, and a warning says so: use `paired`.
     """
     values = np.asarray(values)
+    if len(values) < 10:
+        warnings.warn(
+            f"a bootstrap of {len(values)} values gives too narrow an interval; use"
+            " `paired`, which has the t distribution's",
+            stacklevel=2,
+        )
     pick = (
         hash_uniform(np.arange(draws * len(values)), "bootstrap") * len(values)
     ).astype(int)
@@ -215,7 +223,8 @@ def two_way_bootstrap(difference, draws: int = 2000, level: float = 0.95):
 
     Seeds and programs are resampled independently, since both were drawn: other seeds,
     or other test programs, could have been taken. The interval is a little too wide
-    rather than too narrow (McCarthy, 1969; Owen, 2007).
+    rather than too narrow (McCarthy, 1969; Owen, 2007), though with few seeds less so:
+    decide by `sign_flip`, which is exact at any number of them.
     """
     difference = np.asarray(difference, float)
     S, P = difference.shape

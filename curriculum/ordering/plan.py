@@ -87,6 +87,7 @@ class Plan:
         elif self.schedule.ranking == "permuted":
             deal = hash_order(n, "permuted ranking", self.seed)
             self.scores, self.labels = self.scores[deal], self.labels[deal]
+        # Many programs share a score.
         ties = np.argsort(hash_order(n, "ties", self.seed), kind="stable")
         self.ranked = np.lexsort((ties, self.scores))
 

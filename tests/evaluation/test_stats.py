@@ -1,5 +1,7 @@
 """Intervals and tests against published or independently computed values."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats as S
@@ -208,3 +210,11 @@ def test_the_detectable_effect_has_the_power_it_says():
         effect = stats.detectable(difference) / difference.std(ddof=1)
         power = TTestPower().power(effect, n, 0.05, alternative="two-sided")
         assert power == pytest.approx(0.8, abs=2e-3)
+
+
+def test_a_bootstrap_of_few_values_warns():
+    with pytest.warns(UserWarning, match="a bootstrap of 9 values gives too narrow"):
+        stats.bootstrap(np.arange(9.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stats.bootstrap(np.arange(10.0))
