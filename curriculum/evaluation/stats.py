@@ -243,6 +243,37 @@ def _counts(draws, n, name) -> np.ndarray:
     return np.bincount(at.ravel(), minlength=draws * n).reshape(draws, n).astype(float)
 
 
+@dataclass(frozen=True)
+class Components:
+    """Variances of a (seeds, programs) table: where the noise of its mean comes from."""
+
+    seeds: float  # between seeds: first weights and order together
+    programs: float  # between test programs
+    rest: float  # of one seed on one program
+
+    def error(self, seeds: int, programs: int) -> float:
+        """Standard error of a mean over so many seeds and test programs."""
+        parts = self.seeds / seeds, self.programs / programs
+        return float(np.sqrt(sum(parts) + self.rest / (seeds * programs)))
+
+
+def components(table) -> Components:
+    """Split the variance of (seeds, programs) answers, or of differences of answers.
+
+    Both were drawn by lot, so this is the two-way random model without repetition. In a
+    full table its estimates from mean squares are those of a mixed model (REML), as long
+    as none would be negative; such a one is set to 0 (Searle, Casella & McCulloch, 1992).
+    """
+    table = np.asarray(table, float)
+    S, P = table.shape
+    by_seed, by_program, mean = table.mean(1), table.mean(0), table.mean()
+    left = table - by_seed[:, None] - by_program + mean
+    rest = (left**2).sum() / ((S - 1) * (P - 1))
+    seeds = by_seed.var(ddof=1) - rest / P
+    programs = by_program.var(ddof=1) - rest / S
+    return Components(max(0.0, float(seeds)), max(0.0, float(programs)), float(rest))
+
+
 def contrast(arm, reference, margin: float = 0.01) -> Contrast:
     """Compare two arms whose answers are known program by program.
 
