@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from ..difficulty import LABELS
 from ..files import digest, hash_order, hash_uniform, write_bytes
-from .check import usable
+from .inputs import usable
 from .schedules import Schedule
 
 
