@@ -373,6 +373,12 @@ def test_choices_are_those_of_the_rooms():
 # --- the command line ---
 
 
+@pytest.mark.fault(
+    "Command line",
+    "NaN, infinite, negative and absurd numbers, 25-digit seeds, empty paths, misspelt words",
+    "nothing that is accepted is ignored; what cannot be used costs no time",
+    "one line that names the value and what is allowed, before any work; exit code 2",
+)
 @pytest.mark.parametrize(
     "words, message",
     [
@@ -396,6 +402,11 @@ def test_choices_are_those_of_the_rooms():
         (["generate", "OUT", "--workers", "0"], "argument --workers: '0' must be"),
         (["generate", "OUT", "--seed", "9" * 25], "argument --seed: '999"),
         (["score", "GOOD", "--top", "-1"], "argument --top: '-1' must be"),
+        (["generate", ""], "argument folder: a path is empty"),
+        (["evaluate", " "], "argument weights: a path is empty"),
+        (["experiment", "--results", ""], "argument --results: a path is empty"),
+        (["bench", "--rounds", "0"], "argument --rounds: '0' must be"),
+        (["full", "--seeds", "-3"], "argument --seeds: '-3' must be"),
         (["cost", "--price", "nan"], "argument --price: 'nan' must be a number"),
         (["cost", "--price", "-3"], "argument --price: '-3' must be a number"),
         (["cost", "--gpus", "0"], "argument --gpus: '0' must be a whole number"),
