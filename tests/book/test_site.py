@@ -382,3 +382,15 @@ def test_generated_texts_are_those_of_the_results():
     for path, text in front.texts().items():
         stored = path.read_text(encoding="utf-8")
         assert stored == text, f"{path.name} is stale; run python book/tools/front.py"
+
+
+def test_the_page_of_attacks_is_that_of_the_tests():
+    """`python book/tools/faults.py` writes it."""
+    sys.path.insert(0, str(ROOT / "book" / "tools"))
+    import faults
+
+    found = faults.faults()
+    assert {fault.area for fault in found} <= set(faults.AREAS) and len(found) > 60
+    for fault in found:
+        assert all(len(words) > 3 for words in fault), fault
+    assert faults.PAGE.read_text(encoding="utf-8") == faults.page()
