@@ -39,9 +39,10 @@ locked:  ## install instead with every downloaded file checked against requireme
 	$(PY) -m pip install --quiet --no-deps -e .
 	@touch $(STAMP) $(SCALE)
 
-# Ray, for the tests of sweeps on many machines; the book does without it.
+# For two groups of tests: Ray (sweeps on many machines), and the libraries of Hugging Face
+# (somebody else's training loop, audited). The book does without them.
 $(SCALE): $(STAMP)
-	$(PY) -m pip install --quiet -c constraints.txt -e '.[scale]'
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[scale,hf]'
 	@touch $@
 
 book: $(STAMP)  ## build the book, with one quick experiment, to _build/html

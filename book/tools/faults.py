@@ -100,8 +100,8 @@ def page() -> str:
         for fault in by_area[area]:
             file, _, name = fault.test.partition("::")
             words = map(_cell, (fault.tried, fault.promise, fault.result))
-            test = f"`{file}` {name.removeprefix('test_').replace('_', ' ')}"
-            parts.append(f"| {' | '.join([*words, test])} |\n")
+            test = f"{file}: {name.removeprefix('test_').replace('_', ' ')}"
+            parts.append(f"| {' | '.join([*words, _cell(test)])} |\n")
     parts.append(PLANTED.format(n=len(MUTANTS)))
     for m in MUTANTS:
         parts.append(f"| `{m.file}` | {_cell(m.what)} | `{' '.join(m.tests)}` |\n")
@@ -109,8 +109,12 @@ def page() -> str:
 
 
 def _cell(text: str) -> str:
-    text = " ".join(text.split())
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    """`text` in one cell of a table; what stands between backticks is left as it is."""
+    parts = " ".join(text.split()).replace("|", "\\|").split("`")
+    plain = [
+        p.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_") for p in parts
+    ]
+    return "`".join(plain[i] if i % 2 == 0 else parts[i] for i in range(len(parts)))
 
 
 if __name__ == "__main__":

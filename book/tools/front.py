@@ -72,9 +72,7 @@ def describe(name: str, found: list[dict]) -> str:
     first = found[0]
     arms = list(dict.fromkeys(r["spec"]["schedule"] for r in found))
     seeds = sorted({r["spec"]["seed"] for r in found})
-    clean = sum(
-        not (r["audit"]["wrong_steps"] or r["audit"]["unknown_rows"]) for r in found
-    )
+    clean = sum(map(records.as_planned, found))
     versions = [
         ", ".join(f"{k} {v}" for k, v in r["provenance"]["versions"].items())
         for r in found

@@ -1,24 +1,28 @@
-"""Run many small programs safely, quickly and with the same result every time.
+"""Run many small programs quickly, each by itself, with the same result every time.
 
 A corpus is honest only if every `# output` was really printed, and a difficulty score
 may want to know how long a program runs. Both need other people's programs executed.
 
-- One child process runs program after program and answers for many at once: the
-  sandbox adds a few microseconds to what compiling and running takes. When a program
-  kills or hangs the child, those not yet answered for are run again, one answer each,
-  so that the right one gets the blame; no other program notices.
-- A program gets fresh globals, no input, an empty temporary folder, and limits on
-  processor time, memory, file size and output. A program that could leave a trace
-  behind in the process (it imports, opens files, or uses `__names__`) is the last one
-  its child runs.
+- A keeper process (`sandbox_keeper.py`) forks a fresh child for every program, reads
+  its outcome from a pipe of its own, ends all it started and empties its folder. So no
+  program notices another, and whatever one does costs only its own outcome.
+- Programs made of TinyPy's words and signs alone can leave nothing behind. They share a
+  child, which adds a few microseconds to what compiling and running one takes.
+- A program gets no input, no environment of ours, an empty folder, and limits on
+  processor time, memory, file size and output. A limit counts as passed even if the
+  program caught the error. What it leaves running when it ends (threads, processes,
+  `atexit`) is ended; only what it sent through `sys.stdout` is its output.
 - `seconds` is processor time, so a busy machine does not turn good programs into
   failures; a program that only sleeps is stopped by a wall clock five times as long.
 - `trace=True` counts steps, branches and the largest number. The counts are taken from
   the syntax tree, not from the interpreter's events: every Python version agrees.
-- This protects against accidents. It is no wall against malice: a program that means
-  harm can reach the network and read files. POSIX only (Linux, macOS, WSL).
+- Safe within limits, which `limits()` names for this machine. Where Linux allows it
+  programs have no network, cannot write outside their folder or signal other processes;
+  elsewhere they can do what you can. They can always read your files and use local
+  sockets, and one that reads its own process's memory can forge its own outcome, though
+  no other's. POSIX only (Linux, macOS, WSL).
 
-This is the parent's side, `sandbox_child.py` is the child's.
+`sandbox_child.py` runs a program, `sandbox_walls.py` shuts it in.
 Explained in chapter 2 (execution) and chapter 3 (dynamic difficulty).
 """
 
@@ -36,18 +40,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-CHILD = Path(__file__).with_name("sandbox_child.py")
-CHUNK = 256  # programs sent to a child at a time
-REPLY_EVERY = 0.05  # s between answers: a child answers for many programs at once
-STAINS = ("import", "open", "__")  # what may outlive a program inside its process
+from . import sandbox_walls
+
+KEEPER = Path(__file__).with_name("sandbox_keeper.py")
+CHUNK = 4096  # programs sent to a keeper at a time
+MOST = 10**9  # of anything an argument counts
+LOST = "the sandbox was lost"  # ended by the program, by the system or by hand
+PATIENCE = 60  # s to wait for a keeper beyond what its programs may take
 
 
 class Outcome(NamedTuple):
     """What one program did.
 
     ok: ended without an error. stdout: what it printed, cut at `max_output` characters.
-    error: None, or one line such as "ZeroDivisionError: division by zero" or
-    "timeout: more than 1 s". The rest is 0 unless traced:
+    error: None, or a line of at most 200 characters such as "ZeroDivisionError: division
+    by zero" or "timeout: more than 1 s". The rest is 0 unless traced:
     steps: statements executed; the test of an if, elif or while and each request of a
     for for its next item (the last, unanswered one too) are one step each.
     branches: those tests and requests alone. largest: largest |number| bound to a name.
@@ -62,10 +69,12 @@ class Outcome(NamedTuple):
 
 
 class Sandbox:
-    """A child process kept ready to run programs; use it in a `with` block.
+    """A keeper process ready to run programs; use it in a `with` block.
 
     Args are those of `run`. Not for use by two threads at once.
     """
+
+    walls = True  # False: as on a system that allows no namespaces
 
     def __init__(
         self,
@@ -76,22 +85,27 @@ class Sandbox:
         trace: bool = False,
         max_steps: int = 100_000,
     ):
-        for name, value, least in (
-            ("seconds", seconds, 0.01),
-            ("memory_mb", memory_mb, 64),
-            ("max_output", max_output, 1),
-            ("max_steps", max_steps, 1),
+        for name, value, kind, least in (
+            ("seconds", seconds, (int, float), 0.01),
+            ("memory_mb", memory_mb, int, 64),
+            ("max_output", max_output, int, 1),
+            ("max_steps", max_steps, int, 1),
         ):
-            if not value >= least:
-                raise ValueError(f"{name} is {value!r}; it must be at least {least}")
+            whole = "" if name == "seconds" else " whole"
+            if not isinstance(value, kind) or not least <= value <= MOST:
+                raise ValueError(
+                    f"{name} is {value!r}; it must be at least {least} and a{whole}"
+                    f" number up to {MOST:,}"
+                )
         if os.name != "posix":
             raise ValueError(f"no sandbox on {sys.platform}; use Linux, macOS or WSL")
-        self._wall = 5 * seconds + 1  # s; for programs that wait without computing
-        self._timeout = f"timeout: more than {seconds:g} s"
-        self._options = json.dumps([seconds, memory_mb, max_output, trace, max_steps])
+        self._wait = 2 * (5 * seconds + 3) + PATIENCE  # s without an answer
+        self._options = [seconds, memory_mb, max_output, trace, max_steps]
         self._process: subprocess.Popen | None = None
         self._folder = ""
         self._unread = b""
+        self._requests = 0
+        self._busy = False
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -101,114 +115,109 @@ class Sandbox:
 
     def run(self, sources: Sequence[str]) -> list[Outcome]:
         """Run programs one after another; outcomes come in the order of `sources`."""
+        _check(sources)
         outcomes: list[Outcome] = []
-        while len(outcomes) < len(sources):
-            chunk = _next_chunk(sources, len(outcomes))
-            found, death = self._attempt(chunk, REPLY_EVERY)
+        suspect = -1  # the program a keeper was lost with
+        while (done := len(outcomes)) < len(sources):
+            found, loss = self._ask(sources[done : done + CHUNK])
             outcomes += found
-            if death:  # by one of those left; answered one by one, we see by which
-                found, death = self._attempt(chunk[len(found) :], 0)
-                outcomes += found
-                if death:
-                    outcomes.append(Outcome(False, "", death, 0, 0, 0.0))
+            if not loss:
+                continue
+            if not found and suspect == done:  # twice: this one is the cause
+                outcomes.append(Outcome(False, "", loss, 0, 0, 0.0))
+            suspect = len(outcomes)
         return outcomes
 
     def close(self) -> None:
-        """End the child and whatever it started, and remove its folder."""
+        """End the keeper and whatever it started, and remove its folder."""
         process, self._process, self._unread = self._process, None, b""
         if process is None:
             return
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            try:
+                pipe.close()
+            except OSError:  # unsent text of a keeper that is gone
+                pass
+        try:
+            # An idle keeper ends by itself, and its programs' time becomes known to us.
+            process.wait(0 if self._busy else PATIENCE)
+        except subprocess.TimeoutExpired:
+            pass
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             process.kill()
         process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            try:
-                pipe.close()
-            except OSError:  # unsent text of a child that is gone
-                pass
+        sandbox_walls.empty(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _attempt(
-        self, chunk: Sequence[str], reply_every: float
-    ) -> tuple[list[Outcome], str | None]:
-        """Outcomes of `chunk` as far as the child lived to tell, and what ended it."""
+    def _ask(self, programs: Sequence[str]) -> tuple[list[Outcome], str | None]:
+        """Outcomes of `programs`, and what became of the keeper if it is lost."""
         if self._process is None:
             self._start()
+        self._requests += 1
+        self._busy = True
+        outcomes: list[Outcome] = []
         try:
-            request = json.dumps([reply_every, chunk]).encode()
+            request = json.dumps([self._requests, list(programs)]).encode()
             self._process.stdin.write(request + b"\n")
             self._process.stdin.flush()
-        except BrokenPipeError:  # ended between two programs, by nobody's fault
+            while len(outcomes) < len(programs):
+                token, found = json.loads(self._read_line(self._wait))
+                if token != self._requests:
+                    raise ValueError("an answer to another question")
+                outcomes += map(Outcome._make, found)
+        except (OSError, ValueError, TypeError):
             self.close()
-            return [], None
-        outcomes: list[Outcome] = []
-        while len(outcomes) < len(chunk):
-            line = self._read_line(self._wall + reply_every)
-            if not line:
-                death = self._timeout if line is None else self._cause_of_death()
-                self.close()
-                return outcomes, death
-            outcomes += map(Outcome._make, json.loads(line))
-            if (outcomes[-1].error or "").startswith("MemoryError"):
-                self.close()  # its memory may be left in pieces
-                return outcomes, None
-        if _stains(chunk[-1]):
-            self.close()
+            return outcomes[: len(programs)], LOST
+        self._busy = False
         return outcomes, None
 
-    def _start(self) -> None:
+    def _start(self) -> dict[str, bool]:
+        """Start the keeper; returns which of `sandbox_walls.WALLS` hold."""
         self._folder = tempfile.mkdtemp(prefix="sandbox-")
         bare = {"PYTHONHASHSEED": "0", "PATH": os.defpath}
         if "LD_LIBRARY_PATH" in os.environ:  # where some interpreters keep their own
             bare["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+        told = json.dumps([self._options, self._folder, self.walls])
         # -P: "import train" must not find this package. -s and the bare environment
         # isolate like -I, which would also ignore the fixed hash seed, and with it the
         # promise that a program printing a set prints the same every time.
         self._process = subprocess.Popen(
-            [sys.executable, "-sPB", "-W", "ignore", str(CHILD), self._options],
+            [sys.executable, "-sPB", "-W", "ignore", str(KEEPER), told],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=self._folder,
+            cwd="/",
             env=bare,
             start_new_session=True,  # Ctrl-C is ours; its own children end with it
         )
-        if self._read_line(60) != b"ready":
+        try:
+            return json.loads(self._read_line(PATIENCE))
+        except ValueError:
             self._process.kill()
             reason = self._process.stderr.read().decode(errors="replace").strip()
+            self._busy = True
             self.close()
             raise RuntimeError(
                 f"could not start {sys.executable} in a sandbox: {reason}"
-            )
+            ) from None
 
-    def _read_line(self, seconds: float) -> bytes | None:
-        """The child's next line; None if it is silent too long, b"" if it is dead."""
+    def _read_line(self, seconds: float) -> bytes:
+        """The keeper's next line; empty if it is dead or silent for too long."""
         deadline = time.monotonic() + seconds
         poll = select.poll()
         poll.register(self._process.stdout, select.POLLIN)  # type: ignore[arg-type]
         while b"\n" not in self._unread:
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(1000 * left):
-                return None
+                return b""
             data = os.read(self._process.stdout.fileno(), 1 << 16)
             if not data:
                 return b""
             self._unread += data
         line, _, self._unread = self._unread.partition(b"\n")
         return line
-
-    def _cause_of_death(self) -> str:
-        try:
-            status = self._process.wait(self._wall)
-        except subprocess.TimeoutExpired:  # it closed its files and lives on
-            return self._timeout
-        if status == -signal.SIGPROF:
-            return self._timeout
-        if status < 0:
-            return f"the process was ended by {signal.Signals(-status).name}"
-        return f"the process exited with status {status}"
 
 
 class Team:
@@ -289,20 +298,35 @@ def run(
     Raises:
         ValueError: an argument is out of its range, or `sources` is one string.
     """
-    if isinstance(sources, str):
-        raise ValueError("sources is one string; give a list of programs: [source]")
+    _check(sources)
     options = dict(seconds=seconds, memory_mb=memory_mb, max_output=max_output)
     with Team(workers, trace=trace, max_steps=max_steps, **options) as team:
         return team.run(sources)
 
 
-def _stains(source: str) -> bool:
-    return any(word in source for word in STAINS)
+def limits() -> str:
+    """Two lines: what the sandbox keeps from programs on this machine, and what not."""
+    with Sandbox() as box:
+        holds = box._start()
+    kept = {
+        "processor time, output and the size of a file": True,
+        "memory": holds["memory"],
+        "the network": holds["network"],
+        "files outside their folder (to write), devices": holds["files"],
+        "your processes": holds["processes"],
+        "the number of processes": holds["number"],
+        "processes that outlive them": holds["orphans"],
+        "your local sockets": False,
+        "your files (to read)": False,
+    }
+    yes, no = (", ".join(k for k, v in kept.items() if v is w) for w in (True, False))
+    return f"Kept from programs or limited: {yes}.\nOpen to them: {no}."
 
 
-def _next_chunk(sources: Sequence[str], start: int) -> Sequence[str]:
-    """The programs from `start` on that one child may run in a row."""
-    for end in range(start, min(start + CHUNK, len(sources))):
-        if _stains(sources[end]):
-            return sources[start : end + 1]
-    return sources[start : start + CHUNK]
+def _check(sources: Sequence[str]) -> None:
+    if isinstance(sources, str):
+        raise ValueError("sources is one string; give a list of programs: [source]")
+    for i, source in enumerate(sources):
+        if not isinstance(source, str):
+            kind = type(source).__name__
+            raise ValueError(f"program {i} is a {kind}; it must be text (str)")

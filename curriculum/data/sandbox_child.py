@@ -1,20 +1,31 @@
-"""The sandbox's other side: a script that runs the programs it is sent.
+"""The sandbox's other side: what happens in the process that runs a program.
 
-- Started by `sandbox.py`, which explains what a program gets and what it must not do.
-- It imports little, so that it starts quickly, and nothing outside the standard library.
-- A request is a line of JSON: [seconds between replies, [program, ...]]. A reply is a
-  line with the outcomes of some of them: [[ok, stdout, error, steps, branches, largest]].
+- Forked by `sandbox_keeper.py` for one program, or for a row of plain ones.
+- What a program can spoil by accident (its builtins, its standard output, the recursion
+  limit, signal handlers) is put right again before its answer is made.
+- A limit that was passed is reported, also when the program caught the error.
+- The answer is a line: the keeper's nonce, then JSON with the fields of the outcomes:
+  [[ok, stdout, error, steps, branches, largest], ...].
+
+Standard library only. Explained in chapter 2 (execution) and chapter 3 (tracing).
 """
 
 import ast
 import builtins
-import gc
+import codecs
+import functools
 import io
 import json
 import os
+import resource
 import signal
 import sys
 import time
+from types import ModuleType
+
+MOST_ERROR = 200  # characters
+FILE_MB = 16  # of each file a program writes
+PUT_OFF = signal.valid_signals() - {signal.SIGPROF}
 
 
 class _Stop(BaseException):
@@ -22,18 +33,53 @@ class _Stop(BaseException):
 
 
 class _Capture(io.TextIOBase):
-    """A standard output that remembers at most `limit` characters."""
+    """A standard output that remembers at most `limit` characters.
+
+    `over` is the limit that was passed, or None. Like the real one it takes text that
+    UTF-8 can encode, and bytes through its `buffer`.
+    """
+
+    encoding, errors = "utf-8", "strict"
 
     def __init__(self, limit: int):
         self.left, self.limit, self.parts = limit, limit, []
+        self.over: str | None = None
+
+    @functools.cached_property
+    def buffer(self) -> "_Bytes":
+        return _Bytes(self)
+
+    def writable(self) -> bool:
+        return True
 
     def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            kind = type(text).__name__
+            raise TypeError(f"write() argument must be str, not {kind}")
+        text = str.__str__(text)  # never a subclass with methods of its own
+        if not text.isascii():
+            text.encode()  # a lone surrogate is an error
         self.parts.append(text[: self.left])
         self.left -= len(text)
         if self.left < 0:
             self.left = 0
-            raise _Stop(f"output: more than {self.limit} characters")
+            self.over = f"output: more than {self.limit} characters"
+            raise _Stop(self.over)
         return len(text)
+
+
+class _Bytes(io.RawIOBase):
+    def __init__(self, text: _Capture):
+        self._text = text
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:
+        data = bytes(data)
+        self._text.write(self._decoder.decode(data))
+        return len(data)
 
 
 class _Ignore(io.TextIOBase):
@@ -41,15 +87,31 @@ class _Ignore(io.TextIOBase):
         return len(text)
 
 
+class _Caught:
+    """Knows whether the program caught a MemoryError: a limit passed all the same."""
+
+    over: str | None = None
+
+    def note(self) -> None:
+        if isinstance(sys.exception(), MemoryError):
+            self.over = "MemoryError"
+
+
 class _Counts:
-    """The counters of a traced program, and the three functions it calls unawares."""
+    """The counters of a traced program, and the functions it calls unawares."""
 
     def __init__(self, max_steps: int):
-        self.steps, self.branches, self.largest, self.max_steps = 0, 0, 0, max_steps
+        self.max_steps = max_steps
+        self.reset()
+
+    def reset(self) -> None:
+        self.steps, self.branches, self.largest = 0, 0, 0
+        self.over: str | None = None
 
     def step(self) -> None:
         if self.steps == self.max_steps:
-            raise _Stop(f"steps: more than {self.max_steps}")
+            self.over = f"steps: more than {self.max_steps}"
+            raise _Stop(self.over)
         self.steps += 1
 
     def branch(self, test):
@@ -130,88 +192,167 @@ def _call(name: str, *args: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), list(args), [])
 
 
-def _execute(source: str, max_output: int, counts: _Counts | None) -> list:
-    """Run one program in this process; the fields of its Outcome."""
-    error, stdout = None, _Capture(max_output)
-    sys.stdin, sys.stdout = io.StringIO(), stdout
-    scope = {"__name__": "__main__", "__builtins__": builtins.__dict__ | {}}
-    try:
-        if counts:
-            # The functions hide among the builtins: globals() and dir() show nothing.
-            scope["__builtins__"] |= counts.names()  # type: ignore[operator]
-            tree = _instrument(ast.parse(source, "<program>"))
-            code = compile(tree, "<program>", "exec")
+def _heed(tree: ast.Module) -> ast.Module:
+    """The same program; where it handles an error, it tells us of it first."""
+    for node in list(ast.walk(tree)):
+        if isinstance(node, ast.ExceptHandler):
+            blocks = [node.body]
         else:
-            code = compile(source, "<program>", "exec", dont_inherit=True)
-        exec(code, scope)
-    except _Stop as stop:
-        error = str(stop)
-    except SystemExit as stop:
-        error = f"SystemExit: {stop.code}" if stop.code else None
-    except BaseException as problem:
-        error = type(problem).__name__
+            blocks = [getattr(node, "finalbody", None) or []]
+        for block in filter(None, blocks):
+            note = ast.copy_location(ast.Expr(_call("__caught__")), block[0])
+            block.insert(0, ast.fix_missing_locations(note))
+    return tree
+
+
+def _compile(source: str, trace: bool):
+    handles = "except" in source or "finally" in source
+    if not trace and not handles:
+        return compile(source, "<program>", "exec", dont_inherit=True)
+    tree = ast.parse(source, "<program>")
+    if trace:
+        tree = _instrument(tree)
+    return compile(_heed(tree) if handles else tree, "<program>", "exec")
+
+
+class Runner:
+    """Runs programs in this process: one that may do anything, or a row of plain ones.
+
+    Args: as of `sandbox.run`.
+    """
+
+    def __init__(self, max_output: int, trace: bool, max_steps: int):
+        self.max_output, self.caught = max_output, _Caught()
+        self.counts = _Counts(max_steps) if trace else None
+        program = sys.modules["__main__"] = ModuleType("__main__")
+        # Our functions hide among the builtins: globals() and dir() show nothing.
+        hidden = {"__caught__": self.caught.note}
+        hidden |= self.counts.names() if self.counts else {}
+        self.scope = program.__dict__
+        self.fresh = self.scope | {"__builtins__": builtins.__dict__ | hidden}
+
+    def run(self, source: str, mend=lambda: None) -> list:
+        """Run one program; returns the fields of its Outcome.
+
+        Args: mend: called when the program has ended, before anything else is.
+        """
+        error, counts, stdout = None, self.counts, _Capture(self.max_output)
+        sys.stdout = sys.__stdout__ = stdout  # type: ignore[misc, assignment]
+        self.scope.clear()
+        self.scope.update(self.fresh)
+        if counts:
+            counts.reset()
         try:
-            error = f"{error}: {problem}".removesuffix(": ")[:500]
-        except BaseException:  # its text is made by the program, and can fail too
-            pass
-    sys.stdout = _Ignore()
-    scope.clear()
-    text = "".join(stdout.parts)
-    if not counts:
-        return [error is None, text, error, 0, 0, 0.0]
-    try:
-        largest = float(counts.largest)
-    except OverflowError:
-        largest = float("inf")
-    return [error is None, text, error, counts.steps, counts.branches, largest]
+            try:
+                exec(_compile(source, counts is not None), self.scope)
+            finally:
+                mend()
+        except BaseException as problem:
+            error = _describe(problem)
+        sys.stdout = _Ignore()
+        text = "".join(stdout.parts)
+        over = stdout.over or self.caught.over
+        if not counts:
+            error = over or error
+            return [error is None, text, error, 0, 0, 0.0]
+        error = counts.over or over or error
+        try:
+            largest = float(counts.largest)
+        except OverflowError:
+            largest = float("inf")
+        return [error is None, text, error, counts.steps, counts.branches, largest]
 
 
-def _limit(memory_mb: int) -> None:
-    import resource
+def _describe(problem: BaseException) -> str | None:
+    """One short line; None for an exit without an error."""
+    name = "error"
+    try:  # names and texts are made by the program, and can fail too
+        name = _line(type(problem).__name__)
+        said = problem
+        if isinstance(problem, SystemExit):
+            if not problem.code:
+                return None
+            said = problem.code
+        text = f"{said}"
+        return _line(f"{name}: {text}") if text else name
+    except BaseException:
+        return name
 
+
+def _line(text: str) -> str:
+    """At most `MOST_ERROR` characters without line ends and other invisible signs."""
+    line = text[: MOST_ERROR + 1]
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else " " for c in line).strip()
+    return line if len(text) <= MOST_ERROR else line[: MOST_ERROR - 1] + "…"
+
+
+def limit(memory_mb: int, seconds: int | None) -> None:
+    """Limits the program cannot raise; `seconds` is for one that resets our clock."""
     for name, most in (
         ("RLIMIT_AS", memory_mb << 20),
-        ("RLIMIT_FSIZE", 16 << 20),
+        ("RLIMIT_FSIZE", FILE_MB << 20),
         ("RLIMIT_CORE", 0),
+        ("RLIMIT_CPU", seconds),
     ):
         try:
-            resource.setrlimit(getattr(resource, name), (most, most))
+            if most is not None:
+                resource.setrlimit(getattr(resource, name), (most, most))
         except (ValueError, OSError):  # macOS has no limit on address space
             pass
 
 
-def _child(options: str) -> None:
-    seconds, memory_mb, max_output, trace, max_steps = json.loads(options)
-    # The pipes move to private numbers: nothing a program reads or prints meets them.
-    requests, replies = open(os.dup(0), "rb"), open(os.dup(1), "wb")
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(null, number)
+def _mender():
+    """A function that undoes what a program changed in this process.
+
+    It holds all it needs: a program may have replaced any of it.
+    """
+    mask, block, handle = signal.pthread_sigmask, signal.SIG_BLOCK, signal.signal
+    prof, default, put_off = signal.SIGPROF, signal.SIG_DFL, PUT_OFF
+    names, saved = builtins.__dict__, dict(builtins.__dict__)
+    deep, depth = sys.setrecursionlimit, sys.getrecursionlimit()
+    settrace, setprofile = sys.settrace, sys.setprofile
+
+    def mend() -> None:
+        settrace(None)
+        setprofile(None)
+        names.update(saved)
+        deep(depth)
+        mask(block, put_off)  # an alarm it has set must not hit us
+        handle(prof, default)
+
+    return mend
+
+
+def answer(programs, pipe: int, nonce: str, reply_every: float, options) -> None:
+    """Run programs, write their outcomes to `pipe`, and end this process.
+
+    Several programs must be plain ones: they share the process.
+    """
+    seconds, memory_mb, max_output, trace, max_steps = options
+    write, getpid, leave, dumps = os.write, os.getpid, os._exit, json.dumps
+    me, clock, setitimer = getpid(), time.monotonic, signal.setitimer
+    alone = len(programs) == 1
+    mend = _mender() if alone else lambda: None
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")  # type: ignore[misc]
     sys.stderr, sys.argv = _Ignore(), ["<program>"]
-    _limit(memory_mb)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    gc.freeze()
-    replies.write(b"ready\n")
-    replies.flush()
-    for request in requests:
-        reply_every, chunk = json.loads(request)
-        results, since = [], time.monotonic()
-        for i, source in enumerate(chunk, 1):
-            # By default SIGPROF ends the process: no `except` in the program and no
-            # long computation in C can outlast it. Each program sets the clock anew.
-            signal.setitimer(signal.ITIMER_PROF, seconds)
-            counts = _Counts(max_steps) if trace else None
-            results.append(_execute(source, max_output, counts))
-            failed = (results[-1][2] or "").startswith("MemoryError")
-            last = failed or i == len(chunk)
-            if last or time.monotonic() - since >= reply_every:
-                signal.setitimer(signal.ITIMER_PROF, 0)
-                replies.write(json.dumps(results).encode() + b"\n")
-                replies.flush()
-                results, since = [], time.monotonic()
-            if failed:
-                break  # the parent ends us
-
-
-if __name__ == "__main__":
-    _child(sys.argv[1])
+    limit(memory_mb, int(seconds) + 2 if alone else None)
+    runner = Runner(max_output, trace, max_steps)
+    results, since = [], clock()
+    for i, source in enumerate(programs, 1):
+        # By default SIGPROF ends the process: few programs can outlast it, and the
+        # keeper finds those that do. Each program sets the clock anew.
+        setitimer(signal.ITIMER_PROF, seconds)
+        results.append(runner.run(source, mend))
+        if getpid() != me:
+            leave(0)  # the program has forked; the first of the two answers
+        last = i == len(programs) or (results[-1][2] or "").startswith("MemoryError")
+        if last or clock() - since >= reply_every:
+            setitimer(signal.ITIMER_PROF, 0)
+            data = f"{nonce}{dumps(results)}\n".encode()
+            while data:
+                data = data[write(pipe, data) :]
+            results, since = [], clock()
+        if last:
+            leave(0)  # memory may be in pieces: the keeper starts a new process

@@ -13,6 +13,7 @@ Chapter 5 introduces the intervals, chapter 10 the tests.
 from __future__ import annotations
 
 import itertools
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,9 +158,16 @@ def detectable(difference, power: float = 0.8, level: float = 0.95) -> float:
 def bootstrap(values, statistic=np.mean, draws: int = 2000, level: float = 0.95):
     """(low, high) percentile interval of `statistic` over (n,) or (n, k) `values`.
 
-    Resampling is keyed, so the same values always give the same interval.
+    Resampling is keyed, so the same values always give the same interval. Of fewer than
+    ten values (seeds, say) it is too narrow, and a warning says so: use `paired`.
     """
     values = np.asarray(values)
+    if len(values) < 10:
+        warnings.warn(
+            f"a bootstrap of {len(values)} values gives too narrow an interval; use"
+            " `paired`, which has the t distribution's",
+            stacklevel=2,
+        )
     pick = (
         hash_uniform(np.arange(draws * len(values)), "bootstrap") * len(values)
     ).astype(int)
@@ -215,7 +223,8 @@ def two_way_bootstrap(difference, draws: int = 2000, level: float = 0.95):
 
     Seeds and programs are resampled independently, since both were drawn: other seeds,
     or other test programs, could have been taken. The interval is a little too wide
-    rather than too narrow (McCarthy, 1969; Owen, 2007).
+    rather than too narrow (McCarthy, 1969; Owen, 2007), though with few seeds less so:
+    decide by `sign_flip`, which is exact at any number of them.
     """
     difference = np.asarray(difference, float)
     S, P = difference.shape
@@ -232,6 +241,37 @@ def _counts(draws, n, name) -> np.ndarray:
     pick = hash_uniform(np.arange(draws * n), "two-way bootstrap", name) * n
     at = pick.astype(int).reshape(draws, n) + n * np.arange(draws)[:, None]
     return np.bincount(at.ravel(), minlength=draws * n).reshape(draws, n).astype(float)
+
+
+@dataclass(frozen=True)
+class Components:
+    """Variances of a (seeds, programs) table: where the noise of its mean comes from."""
+
+    seeds: float  # between seeds: first weights and order together
+    programs: float  # between test programs
+    rest: float  # of one seed on one program
+
+    def error(self, seeds: int, programs: int) -> float:
+        """Standard error of a mean over so many seeds and test programs."""
+        parts = self.seeds / seeds, self.programs / programs
+        return float(np.sqrt(sum(parts) + self.rest / (seeds * programs)))
+
+
+def components(table) -> Components:
+    """Split the variance of (seeds, programs) answers, or of differences of answers.
+
+    Both were drawn by lot, so this is the two-way random model without repetition. In a
+    full table its estimates from mean squares are those of a mixed model (REML), as long
+    as none would be negative; such a one is set to 0 (Searle, Casella & McCulloch, 1992).
+    """
+    table = np.asarray(table, float)
+    S, P = table.shape
+    by_seed, by_program, mean = table.mean(1), table.mean(0), table.mean()
+    left = table - by_seed[:, None] - by_program + mean
+    rest = (left**2).sum() / ((S - 1) * (P - 1))
+    seeds = by_seed.var(ddof=1) - rest / P
+    programs = by_program.var(ddof=1) - rest / S
+    return Components(max(0.0, float(seeds)), max(0.0, float(programs)), float(rest))
 
 
 def contrast(arm, reference, margin: float = 0.01) -> Contrast:

@@ -85,6 +85,13 @@ def number(kind, low, high):
     return read
 
 
+def place(text):
+    """The type of an argument that is a path."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a path is empty: name a file or a folder")
+    return Path(text)
+
+
 COUNT = number(int, 1, 10_000_000)
 PROCESSES = number(int, 1, 10_000)
 SEED = number(int, 0, 2**63 - 1)
@@ -92,7 +99,7 @@ AGAIN = "set a record aside that other code made, and run again"
 
 
 def generate_arguments(add):
-    add("folder", type=Path, help="where the corpus goes")
+    add("folder", type=place, help="where the corpus goes")
     add("--size", type=COUNT, default=20_000, help="programs to keep")
     add("--level", default="ALL", help="1.1, 1.2, 2.1, 2.2, 3.1, 3.2, 4.1 or ALL")
     add("--variant", default="july", help="july (a–e, digits) or august (a–z, 0–255)")
@@ -112,7 +119,7 @@ def score_arguments(add):
         help="Python files, notebooks, or folders searched for .py files",
     )
     add("--scorers", default="", help="comma-separated names; empty: all static ones")
-    add("--out", type=Path, help="write .csv or .parquet instead of a table")
+    add("--out", type=place, help="write .csv or .parquet instead of a table")
     add("--sort", default="", help="scorer to sort by, hardest first")
     add("--top", type=number(int, 0, 10_000_000), default=20, help="rows of the table")
     add("--workers", type=PROCESSES, default=1, help="processes")
@@ -120,7 +127,7 @@ def score_arguments(add):
 
 def plan_arguments(add):
     experiment_words(add)
-    add("--out", type=Path, help="save the plan as Parquet")
+    add("--out", type=place, help="save the plan as Parquet")
 
 
 def cost_arguments(add):
@@ -135,13 +142,15 @@ def cost_arguments(add):
 def train_arguments(add):
     experiment_words(add)
     results = Path("runs/results")
-    add("--results", type=Path, default=results, help="folder of the record")
+    add("--results", type=place, default=results, help="folder of the record")
     add("--notebook", action="store_true", help="run its notebook through papermill")
     add("--again", action="store_true", help=AGAIN)
 
 
 def evaluate_arguments(add):
-    add("weights", type=Path, help="a .safetensors file written by train or experiment")
+    add(
+        "weights", type=place, help="a .safetensors file written by train or experiment"
+    )
     protocols = ("exact", "released")
     add("--protocol", default="exact", choices=protocols, help="how answers are given")
     add("--programs", type=COUNT, default=1_000, help="test programs, at most")
@@ -153,7 +162,7 @@ def experiment_arguments(add):
     from .spec import RESULTS
 
     experiment_words(add)
-    add("--results", type=Path, default=RESULTS, help="folder of the records")
+    add("--results", type=place, default=RESULTS, help="folder of the records")
     add(
         "--no-notebook",
         action="store_true",
@@ -189,7 +198,7 @@ def full_arguments(add):
     add("--seeds", type=PROCESSES, default=4, help="seeds of each arm, at most")
     add("--arms", default="", help="comma-separated schedules; empty: four")
     add("--study", default="full", help="folder of the records")
-    add("--results", type=Path, default=RESULTS, help="folder of the records")
+    add("--results", type=place, default=RESULTS, help="folder of the records")
     add("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
@@ -198,7 +207,7 @@ def study_arguments(add):
 
     minutes = number(float, 0.001, 1_000_000)
     add("--minutes", type=minutes, default=10.0, help="time budget")
-    add("--results", type=Path, default=RESULTS, help="folder of the records")
+    add("--results", type=place, default=RESULTS, help="folder of the records")
     add("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
@@ -209,7 +218,7 @@ def bench_arguments(add):
     add("--rounds", type=PROCESSES, default=5, help="turns of each side")
     seconds = number(float, 0, 3_600)
     add("--seconds", type=seconds, default=0.5, help="least time of a turn")
-    add("--out", type=Path, help="also write the table as JSON")
+    add("--out", type=place, help="also write the table as JSON")
 
 
 def experiment_words(add):
@@ -321,6 +330,7 @@ def show_plan(a):
 
     arm = resolve(single(a), progress=progress)
     print(arm.preflight(arm.rate()))
+    print(arm.check())
     print(f"digest {arm.plan.digest}")
     if a.out:
         print(f"saved {arm.plan.save(a.out)}")

@@ -23,7 +23,7 @@ import torch
 from .. import difficulty, files, model, tensors, training
 from ..data.corpus import Corpus, CorpusSpec, build, split
 from ..evaluation import evaluate
-from ..ordering import audit
+from ..ordering import audit, check
 from ..ordering.plan import Plan, preflight
 from ..sources import code_digest
 from ..training import Programs, Windows
@@ -249,7 +249,12 @@ class Arm:
     def preflight(self, rate: float | None = None):
         """What training will consume; `rate`: characters a second, for the minutes."""
         flops = model.training_flops(self.model.config, 96)
-        return preflight(self.plan, self.data.corpus.lengths, flops, rate)
+        lengths, labels = self.data.corpus.lengths, self.data.labels
+        return preflight(self.plan, lengths, flops, rate, labels)
+
+    def check(self) -> check.PlanCheck:
+        """Whether the plan does what its schedule promises, by the original scores."""
+        return check.check_plan(self.plan, self.data.scores, self.data.labels)
 
     def rate(self, steps: int = 6) -> float:
         """Characters a second that this machine trains on, from a few steps thrown away."""

@@ -4,6 +4,7 @@
   audit, the cost, and the provenance without which a number is hearsay. `Arm.record`
   makes it.
 - A record is never overwritten by another experiment of the same name.
+- `as_planned` reads its audit, also one of the first studies.
 - `records`, `accuracy`, `by_schedule` turn a study's files into the arrays behind a figure;
   `source_line` is the sentence under it.
 
@@ -92,6 +93,16 @@ def complete(record: dict) -> bool:
         isinstance(record.get(k), dict) and record[k]
         for k in ("spec", "scale", "results")
     )
+
+
+def as_planned(record: dict) -> bool:
+    """True when every planned step was delivered, with the planned programs and no others.
+
+    Audits of the first studies do not name the planned steps; the scale does.
+    """
+    audit, planned = record["audit"], record["scale"]["steps"]
+    found = ("wrong_steps", "repeats", "omissions", "unknown_rows")
+    return audit["steps"] == planned and not any(audit[key] for key in found)
 
 
 # Fields of a scale that the first records do not have.

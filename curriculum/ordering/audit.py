@@ -1,12 +1,16 @@
 """The audit: what a training run really delivered, laid beside its plan.
 
 - Four findings: inversions (wrong order), repeats, omissions, and unknown rows (rows that
-  are no program of the plan). An empty audit is what makes an order effect worth
-  discussing.
-- Deliveries are what the trainer identified in the rows it fed to the model, so a loader
-  that shuffles, replays or ignores the plan is found out.
+  are no program of the plan). If they are all zero and no step is missing, the run was
+  delivered as planned. That is what makes an order effect worth discussing.
+- Deliveries are what was identified in the rows that the model was fed, so a loader that
+  shuffles, replays or ignores the plan is found out. This package's trainer does that by
+  itself; a `Recorder` does it for a loop of anybody's.
+- A run that differs has a cause. `causes` tries simple ones and names the best.
+- A faithful delivery of a wrong plan passes: `check.check_plan` looks at the plan.
 
-Chapter 6 audits a run for the first time; chapter 12 reads the audits of stored runs.
+Chapter 6 audits a run for the first time; chapter 12 reads the audits of stored runs, and
+audits a loop that is not the book's.
 """
 
 from __future__ import annotations
@@ -15,87 +19,173 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .causes import Case, Cause, cause_of
 from .plan import Plan
+from .recorder import UNKNOWN, Recorder
+
+__all__ = ["Audit", "Cause", "Recorder", "audit", "count_inversions"]
+
+NO_ROW = -2  # fills up a step that has fewer rows than others
 
 
 @dataclass(frozen=True)
 class Audit:
-    """How a delivery differs from its plan. All zero means: delivered as planned."""
+    """How a delivery differs from its plan."""
 
     steps: int  # steps delivered
+    planned_steps: int
     wrong_steps: int  # steps whose programs are not the planned ones
     first_wrong: int | None  # the first of them
     inversions: int  # pairs of programs delivered in the opposite of the planned order
-    inversion_share: float  # … among all pairs (1: reversed; repeats lower it)
+    # … among all pairs. A reversed run has 1 if no program comes twice. Otherwise it has
+    # less, for the k-th delivery of a program is matched with its k-th planned place.
+    inversion_share: float
     repeats: int  # deliveries beyond the planned number, over all programs
-    omissions: int  # planned deliveries that did not happen
+    omissions: int  # planned deliveries that did not happen, in the steps delivered
     unknown_rows: int  # deliveries of something outside the plan's programs
     examples: dict = field(default_factory=dict)  # a few ids for each finding
+    cause: Cause | None = None  # of the differences; None also if no simple one fits
 
     @property
-    def ok(self) -> bool:
-        """True when every step delivered exactly the planned programs."""
+    def faithful(self) -> bool:
+        """True when every delivered step held exactly the planned programs."""
         return not (
             self.wrong_steps or self.repeats or self.omissions or self.unknown_rows
         )
 
-    def __str__(self):
-        if self.ok:
-            return f"{self.steps:,} steps delivered exactly as planned"
+    @property
+    def complete(self) -> bool:
+        """True when no step is missing at the end."""
+        return self.steps >= self.planned_steps
+
+    @property
+    def ok(self) -> bool:
+        """True when all planned steps were delivered, and nothing else."""
+        return self.faithful and self.complete
+
+    @property
+    def findings(self) -> str:
+        """What differs, in numbers, without a cause."""
+        steps = f"{self.steps:,} of {self.planned_steps:,} steps delivered"
+        if self.faithful:
+            return f"{steps}, {'exactly' if self.complete else 'so far'} as planned"
         return (
-            f"{self.wrong_steps:,} of {self.steps:,} steps differ, first at step"
-            f" {self.first_wrong}: {self.inversions:,} inversions"
-            f" ({self.inversion_share:.1%} of pairs), {self.repeats:,} repeats,"
-            f" {self.omissions:,} omissions, {self.unknown_rows:,} unknown rows"
+            f"{steps}; {self.wrong_steps:,} differ, first at step {self.first_wrong}:"
+            f" {self.inversions:,} inversions ({self.inversion_share:.1%} of pairs),"
+            f" {self.repeats:,} repeats, {self.omissions:,} omissions,"
+            f" {self.unknown_rows:,} unknown rows"
         )
+
+    def __str__(self):
+        if self.faithful:
+            return self.findings
+        return f"{self.findings}. Cause: {self.cause or 'no simple cause found'}"
 
 
 def audit(delivered, plan, canonical=np.asarray) -> Audit:
     """Compare what a run delivered with what was planned.
 
     Args:
-        delivered: (S', B) program ids in the order of delivery, -1 for a row that is no
-            program of the corpus; S' may be smaller than the plan's S (a run cut short).
-        plan: a `Plan`, or its (S, B) table.
+        delivered: a `Recorder`, or the program ids of each step in the order of delivery:
+            (S', B), or a list of S' steps of any length. -1 is a row that is no program.
+            S' may be smaller than the plan's S (a run cut short) or larger.
+        plan: a `Plan`, or its (S, B) table, or a list of S steps of any length.
         canonical: maps ids to ids; programs that one row can stand for have the same one
-            (`Windows.canonical`, and `state.batches.canonical` of any run).
+            (`Windows.canonical`, and `state.batches.canonical` of any run). A recorder
+            has its own.
+        Ids are whole numbers, or text if `plan` is a table or a list.
     Returns: an `Audit`. The order of rows inside one step does not matter: a step's
         gradient is a mean over its rows.
+    Raises: ValueError: what was given are no steps of ids.
     """
-    delivered = np.asarray(delivered, np.int64)
-    planned = np.asarray(plan.table if isinstance(plan, Plan) else plan, np.int64)
-    if (
-        delivered.ndim != 2
-        or len(delivered) > len(planned)
-        or delivered.shape[1:] != planned.shape[1:]
-    ):
-        raise ValueError(
-            f"delivered has the shape {delivered.shape}, the plan {planned.shape};"
-            " an audit needs (steps, batch) of the same batch and no more steps than planned"
-        )
-    delivered, planned = canonical(delivered), canonical(planned[: len(delivered)])
-    wrong = np.flatnonzero((np.sort(delivered, 1) != np.sort(planned, 1)).any(1))
+    its = plan if isinstance(plan, Plan) else None
+    planned = _steps("plan", its.table if its else plan)
+    if isinstance(delivered, Recorder):
+        delivered.require(np.concatenate(planned))
+        canonical, name = delivered.numbers, delivered.name
+        steps = _steps("delivered", delivered.delivered)
+    else:
+        steps, name = _steps("delivered", delivered), int
+        if any(row.dtype.kind == "U" for row in (*planned, *steps)):
+            canonical, name = _of_text(steps, planned)
+        steps = _numbered(steps, canonical)
+    planned = _numbered(planned, canonical)
+    width = max(len(row) for row in (*steps, *planned))
+    delivered, whole = _rectangle(steps, width), _rectangle(planned, width)
+    case = Case(delivered, whole, its, canonical, NO_ROW)
+    n_steps, wrong = (len(delivered), len(whole)), np.flatnonzero(case.wrong)
     if not len(wrong):  # each step as planned: there is nothing to count
-        return Audit(len(delivered), 0, None, 0, 0.0, 0, 0, 0, _examples())
-    population = canonical(plan.ids) if isinstance(plan, Plan) else np.unique(planned)
-    unknown_rows = delivered[~np.isin(delivered, population)]
-
-    surplus = _counts(delivered, planned)
+        return Audit(*n_steps, 0, None, 0, 0.0, 0, 0, 0, _examples())
+    population = canonical(its.ids) if its else np.unique(whole[whole != NO_ROW])
+    planned = whole[: len(delivered)]  # a run cut short has not left out the rest
+    shown = delivered[delivered != NO_ROW]
+    unknown_rows = shown[~np.isin(shown, population)]
+    surplus = _counts(shown, planned[planned != NO_ROW])
     more = {i: n for i, n in surplus.items() if n > 0}
     fewer = {i: -n for i, n in surplus.items() if n < 0}
     known = {i: n for i, n in more.items() if np.isin(i, population)}
     inversions, pairs = _inversions(delivered, planned)
+    examples = (list(known), list(fewer), unknown_rows.tolist())
     return Audit(
-        steps=len(delivered),
+        *n_steps,
         wrong_steps=len(wrong),
-        first_wrong=int(wrong[0]) if len(wrong) else None,
+        first_wrong=int(wrong[0]),
         inversions=inversions,
         inversion_share=inversions / pairs if pairs else 0.0,
         repeats=sum(known.values()),
         omissions=sum(fewer.values()),
         unknown_rows=len(unknown_rows),
-        examples=_examples(list(known), list(fewer), unknown_rows.tolist()),
+        examples=_examples(*([name(i) for i in ids[:5]] for ids in examples)),
+        cause=cause_of(case),
     )
+
+
+def _steps(name, steps) -> list[np.ndarray]:
+    """One array of ids for each step; all of them numbers, or all of them text."""
+    try:
+        rows = [np.asarray(row) for row in steps]
+    except (TypeError, ValueError):
+        rows = []
+    if not rows:
+        raise ValueError(
+            f"{name} is {steps!r}; an audit needs steps, each with its ids"
+        )
+    for row in rows:
+        if row.ndim != 1 or row.size and row.dtype.kind not in "iuU":
+            raise ValueError(
+                f"{name} has a step of type {row.dtype} and shape {row.shape}; each step is"
+                " one row of ids, which are whole numbers or text"
+            )
+    return rows
+
+
+def _of_text(*steps):
+    """(ids → numbers, number → id) for ids that are text, here and there."""
+    kinds = [{row.dtype.kind for row in rows if row.size} for rows in steps]
+    if kinds != [{"U"}, {"U"}]:
+        raise ValueError(
+            f"ids are {' and '.join('text' if k == {'U'} else 'numbers' for k in kinds)};"
+            " delivery and plan must name programs alike"
+        )
+    names = np.unique(np.concatenate([row for rows in steps for row in rows]))
+    return lambda ids: np.searchsorted(names, ids), names.tolist().__getitem__
+
+
+def _numbered(steps, canonical) -> list[np.ndarray]:
+    """Canonical numbers in place of ids; whatever is below 0 is an unknown row."""
+    ids = np.concatenate(steps)
+    if ids.dtype.kind != "U":
+        ids = np.maximum(ids.astype(np.int64), UNKNOWN)
+    ends = np.cumsum([len(row) for row in steps])[:-1]
+    return np.split(canonical(ids), ends)
+
+
+def _rectangle(steps, width) -> np.ndarray:
+    """(S, width): each step's numbers in ascending order, filled up with `NO_ROW`."""
+    table = np.full((len(steps), width), NO_ROW)
+    for to, row in zip(table, steps, strict=True):
+        to[: len(row)] = row
+    return np.sort(table, 1)
 
 
 def _examples(repeats=(), omissions=(), unknown_rows=()) -> dict:
@@ -119,10 +209,10 @@ def _inversions(delivered, planned) -> tuple[int, int]:
     The k-th delivery of a program is matched with its k-th planned place; pairs inside
     one delivered or one planned step have no order to violate.
     """
-    d_step, p_step = (
-        np.repeat(np.arange(len(x)), x.shape[1]) for x in (delivered, planned)
+    (d_step, d_ids), (p_step, p_ids) = (
+        (np.nonzero(x != NO_ROW)[0], x[x != NO_ROW]) for x in (delivered, planned)
     )
-    d_key, p_key = _occurrence(delivered.ravel()), _occurrence(planned.ravel())
+    d_key, p_key = (_occurrence(ids, len(d_ids) + len(p_ids)) for ids in (d_ids, p_ids))
     _, d_at, p_at = np.intersect1d(
         d_key, p_key, assume_unique=True, return_indices=True
     )
@@ -135,8 +225,8 @@ def _inversions(delivered, planned) -> tuple[int, int]:
     )
 
 
-def _occurrence(ids) -> np.ndarray:
-    """A number for 'the k-th time program i appears', unique per (i, k)."""
+def _occurrence(ids, most) -> np.ndarray:
+    """A number for 'the k-th time program i appears', k < `most`, unique per (i, k)."""
     order = np.argsort(ids, kind="stable")
     grouped = ids[order]
     first = np.r_[True, grouped[1:] != grouped[:-1]]
@@ -144,7 +234,7 @@ def _occurrence(ids) -> np.ndarray:
         np.where(first, np.arange(len(ids)), 0)
     )
     key = np.empty(len(ids), np.int64)
-    key[order] = (grouped + 1) * len(ids) + k  # +1: an unknown row has the id -1
+    key[order] = (grouped + 1) * most + k  # +1: an unknown row has the id -1
     return key
 
 

@@ -3,7 +3,8 @@
 - `Plan.at(step)` is a pure function of (schedule, scores, seed, step): any step can be
   asked for without the ones before it, so resuming is one integer and the number of
   workers cannot change the order.
-- `preflight` says what a plan will consume before anything is trained.
+- `preflight` says what a plan will consume before anything is trained; `check.check_plan`
+  says whether it is the plan that the schedule promises.
 - A stage's pool is walked through in shuffled order, once per epoch. A pacing schedule
   draws with replacement from the share that is open, so that any step can be computed
   alone (Wu et al., 2021, walk through the open share and then look again).
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 
 from ..difficulty import LABELS
 from ..files import digest, hash_order, hash_uniform, write_bytes
+from .inputs import usable
 from .schedules import Schedule
 
 
@@ -32,43 +34,41 @@ class Plan:
 
     Args:
         schedule: what to draw when.
-        ids: (N,) program numbers in the corpus, as delivered to the trainer.
+        ids: (N,) program numbers in the corpus, as delivered to the trainer; each once.
         scores: (N,) difficulty of each; ranks programs inside a label.
         labels: (N,) 0 easy, 1 medium, 2 hard.
         seed: names the shuffle; the same seed gives the same plan on any machine.
         steps, batch: the run's length and the programs drawn in each step (B).
+    The arrays are kept as given (`given_scores`, `given_labels`) and as the schedule ranks
+    them (`scores`, `labels`).
+
     Raises:
-        ValueError: a stage would be empty, or smaller than one batch.
+        ValueError: ids, scores or labels are unusable (two of one id, a label outside 0 to
+            2, …); a stage would be empty; a stage or a paced plan is smaller than a batch.
     """
 
     def __init__(
         self, schedule: Schedule, ids, scores, labels, seed: int, steps: int, batch: int
     ):
-        self.schedule, self.seed, self.steps, self.batch = schedule, seed, steps, batch
-        self.ids = np.asarray(ids, np.int64)
-        scores, labels = np.asarray(scores, float), np.asarray(labels, np.int64)
-        if not len(self.ids) == len(scores) == len(labels):
-            raise ValueError(
-                f"{len(self.ids)} ids, {len(scores)} scores and {len(labels)} labels;"
-                " a plan needs one score and one label for each program"
-            )
-        if not len(self.ids):
-            raise ValueError("the corpus is empty; a plan needs programs to draw")
-        if not np.isfinite(scores).all():
-            bad = int(np.flatnonzero(~np.isfinite(scores))[0])
-            raise ValueError(
-                f"program {self.ids[bad]} has the score {scores[bad]}; drop it first"
-            )
         for name, value in (("steps", steps), ("batch", batch)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}; it must be at least 1")
-        self.scores, self.labels = scores, labels
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(
+                    f"{name} is {value!r}; it must be a whole number from 1"
+                )
+        self.schedule, self.seed, self.steps, self.batch = schedule, seed, steps, batch
+        self.ids, self.given_scores, self.given_labels = usable(ids, scores, labels)
+        self.scores, self.labels = self.given_scores, self.given_labels
         self._rank()
         self.starts = schedule.boundaries(steps)
         if min(np.diff(self.starts)) < 1:
             raise ValueError(
                 f"steps is {steps}: too few for the {len(schedule.stages)} stages of"
                 f" {schedule.name!r}; its stages would start at {self.starts[:-1]}"
+            )
+        if schedule.pacing and len(self.ids) < batch:
+            raise ValueError(
+                f"{schedule.name!r} has {len(self.ids)} programs, fewer than one batch of"
+                f" {batch}. Use a larger corpus or a smaller batch"
             )
         self.pools = [self._pool(stage) for stage in schedule.stages]
         for number, pool in enumerate(self.pools, 1):
@@ -87,9 +87,8 @@ class Plan:
         elif self.schedule.ranking == "permuted":
             deal = hash_order(n, "permuted ranking", self.seed)
             self.scores, self.labels = self.scores[deal], self.labels[deal]
-        ties = np.argsort(
-            hash_order(n, "ties", self.seed)
-        )  # many programs share a score
+        # Many programs share a score.
+        ties = np.argsort(hash_order(n, "ties", self.seed), kind="stable")
         self.ranked = np.lexsort((ties, self.scores))
 
     def _pool(self, stage) -> np.ndarray:
@@ -110,9 +109,21 @@ class Plan:
             parts.append(members[:k] if selection.end == "easiest" else members[-k:])
         return np.sort(np.concatenate(parts))
 
+    def like(self, schedule: Schedule | None = None, seed: int | None = None) -> Plan:
+        """The same programs, steps and batch with another schedule or another seed."""
+        return Plan(
+            schedule or self.schedule,
+            self.ids,
+            self.given_scores,
+            self.given_labels,
+            self.seed if seed is None else seed,
+            self.steps,
+            self.batch,
+        )
+
     def label_counts(self) -> dict:
         """How many programs each label holds, under this schedule's ranking."""
-        return {name: int((self.labels == i).sum()) for i, name in enumerate(LABELS)}
+        return _by_label(self.labels)
 
     def stage(self, step: int) -> int:
         """Number (from 0) of the stage that `step` belongs to."""
@@ -168,12 +179,25 @@ class Plan:
         """(S, B) ids, before `shuffle_steps`."""
         if self.schedule.pacing:
             return np.stack([self._at(step) for step in range(self.steps)])
+        return self.staged()
+
+    def staged(
+        self, starts=None, reshuffle: bool = True, drop_last: bool = False
+    ) -> np.ndarray:
+        """(S, B) ids, stage by stage, before `shuffle_steps`.
+
+        The arguments ask what a faulty loader would deliver: stages that start elsewhere,
+        epochs that all have the order of the first, or that lose their last, smaller batch.
+        """
+        starts = self.starts if starts is None else starts
         rows = np.empty(self.steps * self.batch, np.int64)
         for stage, pool in enumerate(self.pools):
-            first, last = self.starts[stage] * self.batch, self.starts[stage + 1]
-            for epoch, at in enumerate(range(first, last * self.batch, len(pool))):
-                part = rows[at : min(at + len(pool), last * self.batch)]
-                part[:] = self._epoch_order(stage, epoch)[: len(part)]
+            first, last = starts[stage] * self.batch, starts[stage + 1] * self.batch
+            n = len(pool) // self.batch * self.batch if drop_last else len(pool)
+            for epoch, at in enumerate(range(first, last, n)):
+                part = rows[at : min(at + n, last)]
+                order = self._epoch_order(stage, epoch if reshuffle else 0)
+                part[:] = order[: len(part)]
         return self.ids[rows].reshape(self.steps, self.batch)
 
     @property
@@ -245,6 +269,9 @@ class Preflight:
         ]
         for n, s in enumerate(self.stages, 1):
             held = ", ".join(f"{k} {v}" for k, v in s["labels"].items() if v)
+            if "true_labels" in s:
+                true = ", ".join(f"{k} {v}" for k, v in s["true_labels"].items() if v)
+                held = f"{true}, ranked as {held}"
             lines.append(
                 f"{n:>5} {s['steps']:>7,} {s['pool']:>8,} {s['epochs']:>7.2f}"
                 f" {s['tokens']:>11,}  {held}"
@@ -259,24 +286,37 @@ class Preflight:
 
 
 def preflight(
-    plan: Plan, lengths, flops_per_token: float = 0.0, rate: float | None = None
+    plan: Plan,
+    lengths,
+    flops_per_token: float = 0.0,
+    rate: float | None = None,
+    labels=None,
 ) -> Preflight:
     """Add up what `plan` will consume.
+
+    A stage's `labels` count distinct programs by the labels that the plan ranks by; where
+    these are not the true ones (ranking reversed or permuted, or labels changed before
+    planning), `true_labels` counts them by those.
 
     Args:
         lengths: tokens of each program of the corpus, indexed by program id.
         flops_per_token: of one training step of the model (`model.training_flops`).
         rate: tokens a second on this device, if measured.
+        labels: the true label of each program of the corpus, indexed by program id; None:
+            those that the plan was given.
     """
     counts = np.asarray(lengths)[plan.table].sum(1)  # (S,)
-    label_of = np.zeros(len(lengths), np.int64)
+    label_of, true = (np.zeros(len(lengths), np.int64) for _ in range(2))
     label_of[plan.ids] = plan.labels
+    true[plan.ids] = (
+        plan.given_labels if labels is None else np.asarray(labels)[plan.ids]
+    )
     stages, ever = [], np.zeros(len(lengths), bool)
     for first, last in zip(plan.starts[:-1], plan.starts[1:], strict=True):
         drawn, seen = plan.table[first:last], np.zeros(len(lengths), bool)
         seen[drawn] = True
         ever |= seen
-        found = np.bincount(label_of[seen], minlength=len(LABELS))
+        found = _by_label(label_of[seen])
         pool = len(plan.pools[len(stages)]) if plan.pools else len(plan.ids)
         if plan.schedule.shuffle_steps:  # any program of the run, at any step
             pool = len(np.unique(plan.table))
@@ -286,9 +326,11 @@ def preflight(
                 "pool": pool,
                 "epochs": drawn.size / pool,
                 "tokens": int(counts[first:last].sum()),
-                "labels": dict(zip(LABELS, found.tolist(), strict=True)),
+                "labels": found,
             }
         )
+        if (label_of != true).any():
+            stages[-1]["true_labels"] = _by_label(true[seen])
     tokens = int(counts.sum())
     return Preflight(
         stages,
@@ -299,3 +341,9 @@ def preflight(
         tokens * flops_per_token,
         tokens / rate / 60 if rate else None,
     )
+
+
+def _by_label(labels) -> dict:
+    """{name: how many} of labels 0, 1, 2."""
+    found = np.bincount(labels, minlength=len(LABELS))
+    return dict(zip(LABELS, found.tolist(), strict=True))

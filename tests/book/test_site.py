@@ -228,6 +228,25 @@ def test_pins_are_portable():
     assert not re.search(r"^[^#\n]*(\+|@|/)", text, re.MULTILINE)
 
 
+def test_the_lock_has_every_pin_with_its_hashes():
+    """`make locked` installs the versions of constraints.txt, each file known by SHA-256."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    blocks = re.split(r"^(?=\w)", text, flags=re.MULTILINE)[1:]
+    locked = {}
+    for block in blocks:
+        first = Requirement(block.partition("\\")[0])
+        assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block)) >= 1, first
+        locked[_canonical(first.name)] = str(first.specifier)
+    for pin in requirements(ROOT / "constraints.txt"):
+        assert locked.get(_canonical(pin.name), str(pin.specifier)) == str(
+            pin.specifier
+        )
+    wanted = requirements(ROOT / "requirements.txt")
+    wanted += [Requirement(line) for line in project()["dependencies"]]
+    for need in wanted:
+        assert locked[_canonical(need.name)].removeprefix("==") in need.specifier, need
+
+
 def test_the_package_asks_for_lower_bounds_only():
     """So that installing it in Colab replaces nothing that is there already."""
     for line in project()["dependencies"]:
@@ -363,3 +382,15 @@ def test_generated_texts_are_those_of_the_results():
     for path, text in front.texts().items():
         stored = path.read_text(encoding="utf-8")
         assert stored == text, f"{path.name} is stale; run python book/tools/front.py"
+
+
+def test_the_page_of_attacks_is_that_of_the_tests():
+    """`python book/tools/faults.py` writes it."""
+    sys.path.insert(0, str(ROOT / "book" / "tools"))
+    import faults
+
+    found = faults.faults()
+    assert {fault.area for fault in found} <= set(faults.AREAS) and len(found) > 60
+    for fault in found:
+        assert all(len(words) > 3 for words in fault), fault
+    assert faults.PAGE.read_text(encoding="utf-8") == faults.page()

@@ -305,6 +305,12 @@ def test_a_missing_file_is_named(tmp_path):
         Corpus.load(tmp_path)
 
 
+@pytest.mark.fault(
+    "Files",
+    "a corpus file is cut or changed",
+    "a corpus is what its hash says",
+    "an error that names the file",
+)
 def test_a_damaged_file_is_noticed(small, tmp_path):
     name = "programs.parquet"
     some = small.subset(range(100))

@@ -5,11 +5,11 @@ import io
 import random
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 
 from curriculum.data import sandbox, tinypy
+from curriculum.data.sandbox_keeper import PLAIN
 
 GOOD = "a = 6\nprint(a * 7)"
 
@@ -48,20 +48,32 @@ BAD = {
 }
 
 
+def run_bad(names, **options):
+    """{name: (its outcome, that of an honest program after it)}."""
+    outcomes = {}
+    for hasty in (True, False):  # little time only for those that must be stopped
+        these = [n for n in names if (BAD[n][1][:7] == "timeout") is hasty]
+        found = sandbox.run(
+            [s for name in these for s in (BAD[name][0], GOOD)],
+            seconds=0.5 if hasty else 60,
+            max_output=200,
+            memory_mb=96,
+            **options,
+        )
+        outcomes |= zip(these, zip(found[::2], found[1::2], strict=True), strict=True)
+    return outcomes
+
+
 @pytest.fixture(scope="module")
-def outcomes():
-    sources = [s for source, _ in BAD.values() for s in (source, GOOD)]
-    before = list(Path(tempfile.gettempdir()).glob("sandbox-*"))
-    # Filling 128 MB takes a busy machine a moment: it must not look like a time-out.
-    options = dict(seconds=0.5, max_output=200, memory_mb=128)
-    one = sandbox.run(sources, **options)
-    swift = [i for i, source in enumerate(sources) if "sleep" not in source]
-    two = sandbox.run([sources[i] for i in swift], workers=2, **options)
-    left = set(Path(tempfile.gettempdir()).glob("sandbox-*")) - set(before)
-    changed = [(one[i], b) for i, b in zip(swift, two, strict=True) if one[i] != b]
-    assert not changed, "the number of workers changed an outcome"
-    assert not left, "a temporary folder was left behind"
-    return dict(zip(BAD, zip(one[::2], one[1::2], strict=True), strict=True))
+def outcomes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sandboxes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        one = run_bad(BAD)
+        two = run_bad([name for name in BAD if name != "sleeps"], workers=2)
+    assert one | two == one, "the number of workers changed an outcome"
+    assert not list(folder.iterdir()), "a temporary folder was left behind"
+    return one
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -135,6 +147,34 @@ def test_a_team_is_kept_between_runs_and_finds_the_culprit_among_many():
                 error = None if "print" in sources[i] else "timeout: more than 0.1 s"
                 assert outcome.error == error, i
                 assert outcome.stdout == ("" if error else f"{i}\n")
+
+
+def test_plain_programs_are_those_of_the_grammar():
+    rng = random.Random("plain")
+    for variant, (_, _, levels) in tinypy.VARIANTS.items():
+        for level in levels:
+            for _ in range(50):
+                code = tinypy.sample(level, rng, variant).code
+                assert PLAIN.fullmatch(code), code
+    for code in (
+        "import os",
+        "open(1)",
+        "a.b",
+        "'a'",
+        "[a]",
+        "a ** b",
+        "__name__",
+        "ab = 1",
+        "é = 1",
+        "1if 2 else 3",
+        "print_",
+        "exit()",
+        "lambda : 1",
+        "a\\\nb",
+        "a = 1 # b",
+        "a\x0c",
+    ):
+        assert not PLAIN.fullmatch(code), code
 
 
 # Worked by hand: (program, steps, branches, largest).

@@ -298,7 +298,7 @@ def test_an_empty_path_and_a_negative_top(tmp_path, monkeypatch, capsys):
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
 def test_names_that_are_no_text(tmp_path, capsys):
     name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.py")
-    Path(name).write_text("a = 1\n")
+    Path(name).write_text("a = 1\n", encoding="utf-8")
     assert main(["score", str(tmp_path), "--scorers", "lines"]) == 0
     assert "\\udcff\\n.py" in capsys.readouterr().out
     assert main(["score", str(tmp_path), "--out", str(tmp_path / "a.csv")]) == 0

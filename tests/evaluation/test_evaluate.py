@@ -95,6 +95,12 @@ def test_sampled_answers_follow_the_seed(arm):
     assert one == two != other
 
 
+@pytest.mark.fault(
+    "Files",
+    "a model whose weights are NaN is evaluated",
+    "a diverged model has no results",
+    "refused, and the first bad weight is named",
+)
 def test_a_diverged_model_is_not_measured(arm):
     _, data, _, model = arm()
     with torch.no_grad():

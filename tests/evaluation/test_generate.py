@@ -55,6 +55,12 @@ def test_a_stop_counts_the_end_of_the_prompt_but_needs_a_new_character(model):
     assert len(text) >= 1
 
 
+@pytest.mark.fault(
+    "Joints",
+    "a prompt is continued alone, and beside others",
+    "a sampled answer depends on its seed and prompt alone",
+    "the same text",
+)
 def test_draws_depend_on_seed_and_prompt_alone(model):
     one, two = prompts(6, 9)
     (alone,) = generate(model, [two], 20, seed=3)
@@ -79,6 +85,12 @@ def test_draws_are_from_the_softmax(model):
     assert ((counts - draws * p).abs() < 4.5 * spread).all()
 
 
+@pytest.mark.fault(
+    "Command line",
+    "no prompt, an empty prompt, one that is too long",
+    "bad input is named before any work",
+    "one line each",
+)
 def test_prompts_that_cannot_be_continued_are_refused(model):
     with pytest.raises(ValueError, match="prompts is empty"):
         generate(model, [], 5)

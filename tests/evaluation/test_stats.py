@@ -1,5 +1,7 @@
 """Intervals and tests against published or independently computed values."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats as S
@@ -208,3 +210,51 @@ def test_the_detectable_effect_has_the_power_it_says():
         effect = stats.detectable(difference) / difference.std(ddof=1)
         power = TTestPower().power(effect, n, 0.05, alternative="two-sided")
         assert power == pytest.approx(0.8, abs=2e-3)
+
+
+def test_a_bootstrap_of_few_values_warns():
+    with pytest.warns(UserWarning, match="a bootstrap of 9 values gives too narrow"):
+        stats.bootstrap(np.arange(9.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stats.bootstrap(np.arange(10.0))
+
+
+def test_components_are_those_of_a_mixed_model():
+    """Crossed random effects by REML, fitted by statsmodels on a small full table."""
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
+    rng = np.random.default_rng(4)
+    S, P = 6, 15
+    table = 2 * rng.normal(size=(S, 1)) + rng.normal(size=P)
+    table = table + rng.normal(size=(S, P))
+    found = stats.components(table)
+    seed, program = (x.ravel() for x in np.indices((S, P)))
+    parts = {f"s{i}": (seed == i).astype(float)[:, None] for i in range(S)}
+    designs = [
+        [np.stack([v[:, 0] for v in parts.values()], 1)],
+        [(program[:, None] == np.arange(P)).astype(float)],
+    ]
+    from statsmodels.regression.mixed_linear_model import VCSpec
+
+    spec = VCSpec(
+        ["seeds", "programs"],
+        [[[f"s{i}" for i in range(S)]], [[f"p{i}" for i in range(P)]]],
+        [[d[0]] for d in designs],
+    )
+    fit = MixedLM(
+        table.ravel(), np.ones((S * P, 1)), np.zeros(S * P), exog_vc=spec
+    ).fit(reml=True)
+    assert fit.vcomp == pytest.approx([found.seeds, found.programs], rel=0.01)
+    assert fit.scale == pytest.approx(found.rest, rel=0.01)
+    assert fit.bse_fe[0] == pytest.approx(found.error(S, P), rel=0.01)
+
+
+def test_components_of_tables_without_one_kind_of_noise():
+    rows = np.array([[0.0], [1.0], [5.0]]) + np.zeros(4)
+    found = stats.components(rows)
+    assert (found.programs, found.rest) == (0, 0)
+    assert found.seeds == pytest.approx(np.var([0, 1, 5], ddof=1))
+    assert found.error(3, 4) == pytest.approx(np.sqrt(found.seeds / 3))
+    turned = stats.components(rows.T)
+    assert (turned.seeds, turned.programs) == (0, pytest.approx(found.seeds))

@@ -109,6 +109,12 @@ def test_a_module_that_can_be_imported_is_a_schedule():
         (["scorer=FILE:none"], "gives nan for program 0"),
     ],
 )
+@pytest.mark.fault(
+    "Command line",
+    "a schedule or scorer of one's own fails, or returns nonsense",
+    "somebody else's code is named, not ours",
+    "one line with the file and the error",
+)
 def test_broken_code_of_yours_is_one_line(mine, smoke, words, message, capsys):
     (mine.parent / "broken.py").write_text("def f(:")
     (mine.parent / "list.json").write_text("[]")

@@ -15,6 +15,7 @@ from curriculum import files
 from curriculum.__main__ import main
 from curriculum.experiments import experiment, records, sweep
 from curriculum.experiments import spec as X
+from curriculum.ordering import schedules
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +139,7 @@ def test_training_never_sees_the_test_programs(arm):
 def test_a_record_says_what_it_needs_to(record):
     e, kept, root = record
     assert kept["spec"] == dataclasses.asdict(e)
-    assert kept["audit"]["wrong_steps"] == 0 and kept["audit"]["steps"] == 24
+    assert records.as_planned(kept) and kept["audit"]["steps"] == 24
     assert kept["cost"]["tokens"] == kept["plan"]["preflight"]["tokens"] - 24 * 16
     assert [c["step"] for c in kept["curve"]] == [8, 16, 24]
     assert set(kept["provenance"]) >= {"commit", "hardware", "versions", "date"}
@@ -245,6 +246,42 @@ def test_finished_runs_are_never_overwritten(record):
         path.write_text(before)
 
 
+@pytest.mark.fault(
+    "Audit",
+    "a record whose audit lacks the last steps, or has any finding",
+    "it does not count as delivered as planned, also if it is of the first studies",
+    "told from a complete one",
+)
+def test_an_audit_in_a_record_is_read_whole(record):
+    _, kept, _ = record
+    assert records.as_planned(kept)
+    first = {
+        k: v for k, v in kept["audit"].items() if k not in ("planned_steps", "cause")
+    }
+    assert records.as_planned(kept | {"audit": first})
+    for change in (
+        {"steps": 23},
+        {"wrong_steps": 1},
+        {"omissions": 1},
+        {"unknown_rows": 1},
+    ):
+        assert not records.as_planned(kept | {"audit": first | change})
+
+
+def test_the_command_plan_prints_the_check(capsys):
+    assert main(["plan", "scale=smoke", "schedule=anti"]) == 0
+    said = capsys.readouterr().out
+    assert "promised: hard to easy; found: hard to easy" in said and "ranked as" in said
+
+
+def test_the_plans_of_all_arms_keep_their_promise(resolved):
+    for name in schedules.NAMED:
+        found = resolved(name)
+        assert found.check().ok, found.check().findings
+        ranked = "ranked as" in str(found.preflight())
+        assert ranked == (found.plan.schedule.ranking != "score")
+
+
 @pytest.mark.parametrize("part", ["results", "scale"])
 def test_an_incomplete_record_is_run_again(record, part, tmp_path):
     e, kept, _ = record
@@ -336,6 +373,12 @@ def test_choices_are_those_of_the_rooms():
 # --- the command line ---
 
 
+@pytest.mark.fault(
+    "Command line",
+    "NaN, infinite, negative and absurd numbers, 25-digit seeds, empty paths, misspelt words",
+    "nothing that is accepted is ignored; what cannot be used costs no time",
+    "one line that names the value and what is allowed, before any work; exit code 2",
+)
 @pytest.mark.parametrize(
     "words, message",
     [
@@ -359,6 +402,11 @@ def test_choices_are_those_of_the_rooms():
         (["generate", "OUT", "--workers", "0"], "argument --workers: '0' must be"),
         (["generate", "OUT", "--seed", "9" * 25], "argument --seed: '999"),
         (["score", "GOOD", "--top", "-1"], "argument --top: '-1' must be"),
+        (["generate", ""], "argument folder: a path is empty"),
+        (["evaluate", " "], "argument weights: a path is empty"),
+        (["experiment", "--results", ""], "argument --results: a path is empty"),
+        (["bench", "--rounds", "0"], "argument --rounds: '0' must be"),
+        (["full", "--seeds", "-3"], "argument --seeds: '-3' must be"),
         (["cost", "--price", "nan"], "argument --price: 'nan' must be a number"),
         (["cost", "--price", "-3"], "argument --price: '-3' must be a number"),
         (["cost", "--gpus", "0"], "argument --gpus: '0' must be a whole number"),

@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
-from curriculum import files, training
+from curriculum import files, tensors, training
 from curriculum.__main__ import main
 from curriculum.experiments import experiment, records, spec, sweep
 from curriculum.experiments.spec import SCALES, Experiment
@@ -38,7 +39,7 @@ def own_cache(monkeypatch, tmp_path):
     "made again with a warning that names the file; the plan is the same",
 )
 @pytest.mark.parametrize("kind", ["*.parquet", "*.safetensors"])
-@pytest.mark.parametrize("harm", ["flipped", "cut", "empty", "missing"])
+@pytest.mark.parametrize("harm", ["flipped", "cut", "empty", "missing", "other"])
 def test_a_damaged_cache_is_made_again(kind, harm, own_cache, smoke):
     e, data = smoke
     experiment.load_data(e)
@@ -48,6 +49,9 @@ def test_a_damaged_cache_is_made_again(kind, harm, own_cache, smoke):
         flip(path, len(sound) // 2), flip(path, len(sound) // 3)
     elif harm == "missing":
         path.unlink()
+    elif harm == "other":  # a sound file of another length, or of something else
+        three = {"scores": torch.arange(3.0), "more": torch.ones(1)}
+        tensors.write_tensors(path, three, {})
     else:
         path.write_bytes(sound[:-40] if harm == "cut" else b"")
     if harm == "missing":

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from curriculum import files
+from curriculum.data.corpus import Corpus
 from curriculum.evaluation.answers import unpack
 from curriculum.experiments import records, study
 from curriculum.experiments.experiment import resolve
@@ -110,3 +111,24 @@ def test_the_committed_study_agrees_with_its_answers():
     assert all(r["audit"]["steps"] == r["scale"]["steps"] for r in found)
     digests = {r["plan"]["digest"] for r in found}
     assert len(digests) == 44  # restarts change the learning rate, not the plan
+
+
+def test_the_committed_test_programs_are_those_that_were_asked(smoke):
+    """Their programs print what the answers say, and begin as every July corpus does."""
+    root = Path(__file__).parents[2] / "book" / "results"
+    corpus = Corpus.load(root / "study" / "test-programs")
+    one = records.records("study", root)[0]
+    for a in records.answers(one, root):
+        assert len(a.ids) == len(corpus)
+        if a.empty is not None:
+            assert a.empty.tolist() == [not text for text in corpus.outputs]
+    levels, counts = np.unique(corpus.levels, return_counts=True)
+    assert len(levels) == 6 and set(counts) == {400}
+    first = smoke[1].corpus  # a larger corpus begins with the smaller one
+    known = [(k, i) for k, i in enumerate(a.ids.tolist()) if i < len(first)]
+    assert len(known) > 10
+    for k, i in known:
+        assert (corpus.codes[k], corpus.outputs[k]) == (
+            first.codes[i],
+            first.outputs[i],
+        )

@@ -141,6 +141,12 @@ def test_a_failure_stops_nobody_else(tmp_path, smoke):
     assert records.finished(good, tmp_path) and not records.finished(bad, tmp_path)
 
 
+@pytest.mark.fault(
+    "Files",
+    "a worker of a sweep is killed",
+    "the sweep finishes, and the run is the same",
+    "it is started again, goes on, and ends with the same numbers",
+)
 def test_a_killed_process_is_replaced(tmp_path, smoke, monkeypatch):
     monkeypatch.setenv("CURRICULUM_CACHE", str(tmp_path / "cache"))
     (e,) = arms("incremental", seed=3)
@@ -160,6 +166,12 @@ def test_a_killed_process_is_replaced(tmp_path, smoke, monkeypatch):
     assert same(files.read_json(path), sweep.run(e, tmp_path / "direct"))
 
 
+@pytest.mark.fault(
+    "Files",
+    "a sweep is ended by SIGTERM",
+    "it leaves no orphan at work",
+    "its workers and their kernels end with it",
+)
 def test_sigterm_ends_a_sweep_and_its_workers(tmp_path, resolved):
     words = ["scale=smoke", "study=tests", "schedule=baseline,hybrid", "seed=42"]
     words += ["--results", str(tmp_path), "--jobs", "2"]
@@ -211,6 +223,12 @@ def alive(pid: int) -> bool:
     return bool(state.strip()) and not state.startswith("Z")
 
 
+@pytest.mark.fault(
+    "Files",
+    "two sweeps are started on one folder",
+    "no run is trained twice, none is lost",
+    "they share the work",
+)
 def test_two_drivers_share_the_work(tmp_path, smoke):
     words = ["scale=smoke", "study=tests", "schedule=baseline,hybrid,anti", "seed=5"]
     command = [sys.executable, "-m", "curriculum", "experiment", *words]

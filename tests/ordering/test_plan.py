@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from curriculum.difficulty import LABELS
-from curriculum.ordering import audit as A
 from curriculum.ordering import plan as P
 from curriculum.ordering import schedules as S
 
@@ -289,70 +288,6 @@ def test_preflight_counts_what_the_plan_draws(scored):
     )
     assert [s["steps"] for s in flight.stages] == np.diff(plan.starts).tolist()
     assert f"{tokens:,}" in str(flight)
-
-
-# --- the audit finds each planted bug, and nothing in an honest delivery ---
-
-
-@pytest.fixture
-def planned(scored):
-    return make(scored, "incremental")
-
-
-def test_honest_delivery_is_clean_whatever_the_order_of_rows(planned):
-    delivered = planned.table[:, ::-1]
-    assert A.audit(delivered, planned).ok
-    assert A.audit(delivered[:20], planned).ok  # a run cut short
-    assert A.audit(delivered, planned).inversions == 0
-
-
-def test_audit_sees_a_reversed_curriculum(scored):
-    plan = P.Plan(
-        S.get("sequential"), *scored, 0, 45, 4
-    )  # no repeats: every pair has an order
-    found = A.audit(plan.table[::-1], plan)
-    assert found.wrong_steps >= 44 and found.inversion_share == 1.0
-    assert found.repeats == found.omissions == 0
-
-
-def test_audit_sees_a_shuffling_loader(planned):
-    mixed = (
-        np.random.default_rng(0)
-        .permutation(planned.table.ravel())
-        .reshape(planned.table.shape)
-    )
-    found = A.audit(mixed, planned)
-    assert not found.ok and 0.3 < found.inversion_share < 0.6 and found.omissions == 0
-
-
-def test_audit_sees_replay_after_a_bad_resume(planned):
-    delivered = planned.table.copy()
-    delivered[30:40] = planned.table[20:30]
-    found = A.audit(delivered, planned)
-    assert found.first_wrong == 30 and found.wrong_steps == 10
-    assert found.repeats == found.omissions > 0
-
-
-def test_audit_sees_unknown_rows(planned):
-    delivered = planned.table.copy()
-    delivered[5, 3] = -1
-    delivered[6, 0] = 999_999
-    found = A.audit(delivered, planned)
-    assert found.unknown_rows == 2 and found.omissions == 2 and found.first_wrong == 5
-    assert "2 unknown rows" in str(found)
-
-
-def test_audit_refuses_what_it_cannot_compare(planned):
-    with pytest.raises(ValueError, match="same batch"):
-        A.audit(planned.table[:, :3], planned)
-
-
-def test_count_inversions_against_the_definition():
-    rng = np.random.default_rng(1)
-    for size, top in ((0, 2), (1, 2), (50, 3), (200, 1000)):
-        a = rng.integers(0, top, size)
-        slow = sum(a[i] > a[j] for i in range(size) for j in range(i + 1, size))
-        assert A.count_inversions(a) == slow
 
 
 def test_controls_differ_from_hybrid_in_the_ranking_alone():

@@ -147,6 +147,12 @@ def test_programs_that_share_a_window_have_one_canonical_number(smoke):
     assert 1 < groups.max() < 10 and (groups == 1).mean() > 0.9
 
 
+@pytest.mark.fault(
+    "Audit",
+    "every program is shown as a window, the last ones of the stream too",
+    "an honest run is not blamed",
+    "no wrong step, at any width",
+)
 def test_an_honest_run_of_windows_has_an_empty_audit(smoke, plan_of):
     """Also of the first and last programs of the stream, at every place of theirs."""
     data = smoke[1]
@@ -213,6 +219,12 @@ def test_the_audit_is_of_what_was_fed_not_of_what_was_planned(arm, rows):
     assert run.tokens != (rows.lengths[plan.table[:10]] - 1).sum()
 
 
+@pytest.mark.fault(
+    "Audit",
+    "a loader of windows feeds only the first thousand characters",
+    "an audit is made of what was delivered",
+    "found: the rows are looked up in the stream by their characters",
+)
 def test_windows_from_the_beginning_only_are_found_out(arm, smoke):
     data = smoke[1]
     found, run, _ = audited(arm, Beginning(data.corpus, data.train, 64))
@@ -222,9 +234,16 @@ def test_windows_from_the_beginning_only_are_found_out(arm, smoke):
 
 
 @pytest.mark.parametrize("honest", [Programs, Windows])
+@pytest.mark.fault(
+    "Audit",
+    "targets are shifted by one; a batch comes twice",
+    "inputs and targets are both evidence",
+    "found",
+)
 def test_shifted_targets_and_repeated_batches_are_found_out(arm, smoke, honest):
     corpus, more = smoke[1].corpus, () if honest is Programs else (smoke[1].train, 64)
-    assert audited(arm, honest(corpus, *more))[0].ok
+    found, *_ = audited(arm, honest(corpus, *more))
+    assert found.faithful and not found.complete  # 10 of 24 steps
     found, *_ = audited(arm, liar(Shifted, honest)(corpus, *more))
     assert found.unknown_rows == 10 * 16
     found, *_ = audited(arm, liar(Repeating, honest)(corpus, *more))

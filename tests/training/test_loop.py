@@ -133,6 +133,12 @@ T.save_weights(sys.argv[1] + "/final.safetensors", model, {}, torch.float32)
 """
 
 
+@pytest.mark.fault(
+    "Files",
+    "a training process is killed twice, between and at checkpoints",
+    "a run that was cut short ends as if it had not been",
+    "the same weights, bit for bit, and a whole log",
+)
 def test_a_killed_process_resumes_to_the_same_bits(smoke, arm, rows, tmp_path):
     """SIGKILL in mid-run, twice; then the end is that of an undisturbed run."""
 
@@ -166,6 +172,12 @@ def test_a_killed_process_resumes_to_the_same_bits(smoke, arm, rows, tmp_path):
     assert [x["step"] for x in T.read_log(tmp_path / "log.jsonl")] == list(range(1, 25))
 
 
+@pytest.mark.fault(
+    "Files",
+    "the loss becomes NaN in mid-run",
+    "a broken state is never saved",
+    "the run stops; the last good checkpoint stays",
+)
 def test_nan_loss_stops_and_keeps_the_last_good_checkpoint(arm, rows, tmp_path):
     _, _, plan, model = arm()
     config = T.TrainConfig(checkpoint_every=3)
@@ -200,6 +212,12 @@ def test_checkpoints_refuse_strangers_and_damage(arm, rows, tmp_path):
         T.train(model, plan, rows, config, tmp_path)
 
 
+@pytest.mark.fault(
+    "Files",
+    "the disk is full when a checkpoint is written",
+    "nothing that was computed is lost",
+    "an error that says so; the earlier checkpoint is untouched",
+)
 def test_a_failed_write_leaves_the_old_file(arm, rows, tmp_path, monkeypatch):
     """As on a full disk: the write fails, the earlier checkpoint is still there."""
     _, _, plan, model = arm()

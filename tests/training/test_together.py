@@ -198,7 +198,7 @@ def test_windows_can_be_stacked_too(members, smoke):
     single = alone(runs(), 8)
     for one, other in zip(single, T.train_together(runs(), 8, S.Stacked), strict=True):
         assert torch.allclose(weights(one), weights(other), atol=2e-3)
-        assert A.audit(np.stack(other.delivered), other.plan).ok
+        assert A.audit(np.stack(other.delivered), other.plan).faithful
 
 
 def test_rows_for_many_are_the_rows_for_each(members, smoke):
