@@ -249,8 +249,7 @@ MUTANTS: tuple[Mutant, ...] = (
         'np.argsort(hash_bits(np.arange(n), *key), kind="stable")',
         'np.argsort(hash_bits(np.arange(n), *key[:1]), kind="stable")',
         (
-            "test_files.py",
-            "ordering/test_plan.py::test_same_seed_same_plan_other_seed_other_plan",
+            "test_files.py::test_orders_and_draws_are_functions_of_their_key_alone",
         ),
     ),
     Mutant(
@@ -337,7 +336,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "difficulty/cdm.py",
         "return {part: weights.get(part, 0) / total for part in PARTS}",
         "return {part: weights.get(part, 0) for part in PARTS}",
-        ("difficulty/test_difficulty.py",),
+        ("difficulty/test_difficulty.py::test_cdm_golden",),
     ),
     Mutant(
         "the stages of incremental have other lengths",
