@@ -150,6 +150,12 @@ def test_an_epoch_shows_every_program_once(scored):
         assert (np.sort(rows) == scored[0]).all()
 
 
+def test_no_two_epochs_have_one_order(scored):
+    plan = P.Plan(S.get("baseline"), *scored, 0, 3 * N // 12, 12)
+    orders = {tuple(epoch) for epoch in plan.table.reshape(3, N).tolist()}
+    assert len(orders) == 3
+
+
 @pytest.mark.parametrize("pacing", S.PACING)
 def test_pacing_grows_from_start_to_all(pacing):
     schedule = S.paced(pacing, start=0.2, full_at=0.5, power=3)
