@@ -4,7 +4,8 @@
   the answer has to be; the decorator says so, too, where the answer is something else.
 - A NumPy number, a 0-dimensional tensor and a whole number written `45.0` are numbers
   like any other; True is none, and neither is NaN.
-- A mistake in the reader's own function ends as a sentence that names the mistake.
+- A mistake in the reader's own function ends as a sentence that names the mistake, and
+  what it returns is looked at in the same way (`returned`).
 - The sentence begins with "Right" exactly where the answer is accepted.
 - `prove`, in the last hidden cell of a chapter's exercises, runs the checks on answers
   that are known to be wrong, and on several that are right.
@@ -69,49 +70,48 @@ def prove(wrong, right):
     print(f"{count[0]} wrong answers refused, {count[1]} right ones accepted")
 
 
+def returned(value, kind):
+    """What a reader's function returned, as `kind`; else the check ends with a sentence.
+
+    Args:
+        value: What the function returned.
+        kind: `float`, `int`, `bool`, `str` or another class.
+    """
+    return _as(kind, value, "What your function returns", still_open=False)
+
+
 class _Wrong(Exception):
     """An answer of a kind that was not asked for; the sentence says what was."""
 
 
-def _plain(value):
-    """A NumPy number or an array or tensor of one number, as a Python number."""
-    return value.item() if getattr(value, "shape", None) == () else value
+KINDS = {
+    float: "a number",
+    int: "a whole number",
+    bool: "True or False",
+    str: "a text, in quotes",
+    callable: "a function",
+}
 
 
-def _as(hint, value, name):
-    """`value` as `hint` asks; None, for an answer that is still open, stays None."""
-    if isinstance(hint, types.GenericAlias):  # dict[str, float]
-        if not isinstance(value, dict):
-            raise _Wrong(
-                f"{name} is {_short(value)}; fill in the given dictionary."
-            )
-        kind = hint.__args__[1]
-        return {key: _as(kind, value[key], str(key)) for key in value}
-    value = _plain(value)
-    if hint is callable:
-        if not callable(value):
-            raise _Wrong(f"{name} is {_short(value)}; it must be a function.")
-        return value
-    if value is None and hint in (float, int, bool, str):
+def _as(kind, value, name, still_open=True):
+    """`value` as `kind` asks; None may stay None, for an answer that is still open."""
+    if getattr(value, "shape", None) == ():  # a number of NumPy or PyTorch
+        value = value.item()
+    if value is None and still_open and kind in (float, int, bool, str):
         return None
-    if hint is float or hint is int:
-        number = isinstance(value, numbers.Real) and not isinstance(
-            value, bool
-        )
-        if not number or not math.isfinite(value):
-            raise _Wrong(f"{name} is {_short(value)}; it must be a number.")
-        if hint is float:
-            return float(value)
-        if value != round(value):
-            raise _Wrong(f"{name} is {value!r}; it must be a whole number.")
-        return round(value)
-    if not isinstance(value, hint):
-        kinds = {bool: "True or False", str: "a text, in quotes"}
-        kind = kinds.get(hint, f"of type {hint.__name__}")
-        raise _Wrong(f"{name} is {_short(value)}; it must be {kind}.")
-    return value
-
-
-def _short(value) -> str:
+    if isinstance(kind, types.GenericAlias):  # dict[str, float]
+        if isinstance(value, dict):
+            return {key: _as(kind.__args__[1], value[key], str(key)) for key in value}
+    elif kind is callable:
+        if callable(value):
+            return value
+    elif kind in (float, int):
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if number and math.isfinite(value) and (kind is float or value == int(value)):
+            return kind(value)
+    elif isinstance(value, kind):
+        return value
     text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:57] + "..."
+    text = text if len(text) <= 60 else text[:57] + "..."
+    asked = KINDS.get(kind) or f"of type {getattr(kind, '__name__', kind)}"
+    raise _Wrong(f"{name} is {text}; it must be {asked}.")
