@@ -5,10 +5,11 @@
 - Every picture has an alternative text and a caption, and comes from the book itself.
 - No path of the machine it was made on; no file over 1 MB; lines that fit the page.
 - Chapters: title, "In this chapter", takeaways, exercises with solutions, reading.
+- Every check of an exercise never raises, and is shown wrong answers and right ones.
 - Only the markup that reads well both in the page and, raw, in Colab.
 
 Each function takes a notebook and yields one line per breach, so that an author sees
-all of them at once. `tests/test_notebooks.py` plants each of these breaches.
+all of them at once. `tests/book/` plants each of these breaches.
 """
 
 import ast
@@ -72,10 +73,10 @@ def execution(nb):
                 yield f"{_where(i, cell)}: stderr: {output.text.strip()[:60]!r}"
 
 
-def install(nb, url="", branch="main"):
+def install(nb, url="", branch="main", name=""):
     """Exactly one install cell, before all other code, with exactly that text."""
     code = _code(nb)
-    source = install_cell.install_source(url, branch)
+    source = install_cell.install_source(url, branch, name)
     first = code[0][1] if code else None
     if first is None or first.source != source or "remove-cell" not in _tags(first):
         yield "the first code cell is not the install cell; normalise the notebook"
@@ -231,6 +232,52 @@ def skeleton(nb):
         yield f"{exercises} exercises but {solutions} folded solutions"
 
 
+def exercises(nb):
+    """Each `check…` is decorated, and tried in the one cell for teachers.
+
+    That cell is hidden, comes after the solutions and calls `exercise.prove(wrong, right)`
+    with, for each check, at least two wrong answers and at least one right answer.
+    """
+    checks, tried = {}, {"wrong": {}, "right": {}}
+    proofs = [(i, c) for i, c in _code(nb) if "exercise.prove(" in c.source]
+    for i, cell in _code(nb):
+        for node in _statements(cell):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("check"):
+                checks[node.name] = i
+                if "exercise.check" not in map(ast.unparse, node.decorator_list):
+                    yield f"{_where(i, cell)}: {node.name} lacks `@exercise.check`"
+    if not checks:
+        return
+    if len(proofs) != 1:
+        yield f"{len(proofs)} cells with `exercise.prove(wrong, right)`, expected 1"
+        return
+    i, cell = proofs[0]
+    last = max(i for i, c in _code(nb) if c is cell or "hide-cell" in _tags(c))
+    if not cell.source.startswith("# For teachers") or i != last:
+        yield f"{_where(i, cell)}: `# For teachers` comes after the last solution"
+    if "remove-cell" not in _tags(cell):
+        yield f"{_where(i, cell)}: the cell for teachers is not tagged `remove-cell`"
+    for node in ast.walk(ast.Module(_statements(cell), [])):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            name, pairs = ast.unparse(node.targets[0]), node.value
+            for key, value in zip(pairs.keys, pairs.values, strict=True):
+                if name in tried and isinstance(value, ast.List):
+                    tried[name][ast.unparse(key)] = len(value.elts)
+    for check in checks:
+        for kind, least in (("wrong", 2), ("right", 1)):
+            number = tried[kind].get(check, 0)
+            if number < least:
+                yield f"{check} is tried on {number} {kind} answers, expected {least}"
+
+
+def _statements(cell) -> list:
+    """The statements of a code cell; none if it is no Python, which `syntax` reports."""
+    try:
+        return ast.parse(cell.source).body
+    except SyntaxError:
+        return []
+
+
 def syntax(nb):
     """Every code cell is Python (so no shell lines a laptop cannot run)."""
     for i, cell in _code(nb):
@@ -250,10 +297,11 @@ def check(path: Path, url: str = "", branch: str = "main") -> list[str]:
     found = []
     for rule in (execution, machine, lines, headings, markup, syntax):
         found += rule(nb)
-    found += install(nb, url, branch)
+    found += install(nb, url, branch, path.name)
     found += pictures(nb, path.parent)
     if CHAPTER.fullmatch(path.name):
         found += skeleton(nb)
+        found += exercises(nb)
     size = path.stat().st_size
     if size > MAX_BYTES:
         found.append(f"{size / 1e6:.2f} MB, allowed {MAX_BYTES / 1e6:.0f} MB")

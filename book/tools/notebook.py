@@ -75,7 +75,7 @@ def _with_first_cells(cells, name, url, branch):
     old = next((c for c in cells if c.get("id") == "install"), None)
     cells = [c for c in cells if c.get("id") not in ("install", "badge")]
     install = nbformat.v4.new_code_cell(
-        install_cell.install_source(url, branch),
+        install_cell.install_source(url, branch, name),
         id="install",
         metadata={"tags": ["remove-cell"]},
         execution_count=old.execution_count if old else None,

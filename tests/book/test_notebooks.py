@@ -402,20 +402,31 @@ sys.meta_path = [f for f in sys.meta_path if "editable" not in repr(f)]
 sys.path = [p for p in sys.path if p not in ("", {str(ROOT)!r})]
 """
 # A pip that writes down what it was asked to do, and does nothing.
-FAKE_PIP = "import pathlib, sys\npathlib.Path(__file__).with_name('asked').write_text(' '.join(sys.argv[1:]))\n"  # noqa: E501
+FAKE_PIP = """
+import pathlib, sys
+with pathlib.Path(__file__).with_name("asked").open("a") as file:
+    print(*sys.argv[1:], file=file)
+"""
+RECORD = "results/quick/baseline_s0.json"
+READ = f"""
+import exercise
+from curriculum import files
+print(os.getcwd(), files.read_json({RECORD!r})["spec"]["schedule"])
+"""
 
 
-def run_cell(folder, before="", after="", **environment):
+def run_cell(folder, before="", after="", name="", work=None, **environment):
+    """Run a notebook's first cell in a fresh interpreter that works in `work`."""
     pip = folder / "fake" / "pip"
     pip.mkdir(parents=True)
     (pip / "__init__.py").touch()
     (pip / "__main__.py").write_text(FAKE_PIP, encoding="utf-8")
-    work = folder / "work"
-    work.mkdir()
-    source = "\n".join([before, install_cell.install_source(""), after])
+    work = work or folder / "work"
+    work.mkdir(exist_ok=True)
+    cell = install_cell.install_source("", name=name)
     environment = {**os.environ, "PYTHONPATH": str(pip.parent), **environment}
     done = subprocess.run(
-        [sys.executable, "-c", source],
+        [sys.executable, "-c", "\n".join([before, cell, after])],
         cwd=work,
         env=environment,
         capture_output=True,
@@ -426,30 +437,103 @@ def run_cell(folder, before="", after="", **environment):
     return done, asked.read_text() if asked.exists() else "", work
 
 
+def looks_like_the_book(folder):
+    """A tiny checkout: a package, and a book with records."""
+    for part in ("curriculum", "book/results"):
+        (folder / part).mkdir(parents=True)
+    (folder / "curriculum" / "__init__.py").write_text("mark = 'from the folder'\n")
+    (folder / "book" / "exercise.py").write_text("")
+    (folder / "book" / "results" / "x.json").write_text("{}\n")
+    return folder
+
+
 @pytest.fixture
 def remote(tmp_path):
     """A tiny repository that looks like the book, at a file:// address."""
-    folder = tmp_path / "remote"
-    (folder / "curriculum").mkdir(parents=True)
-    (folder / "book").mkdir()
-    (folder / "curriculum" / "__init__.py").write_text("mark = 'from the clone'\n")
-    (folder / "book" / "intro.md").write_text("# x\n")
+    folder = looks_like_the_book(tmp_path / "remote")
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
     for command in (["init", "-qb", "main"], ["add", "."], ["commit", "-qm", "x"]):
         subprocess.run([*git, *command], cwd=folder, check=True)
     return folder.as_uri()
 
 
-def test_where_all_is_installed_the_cell_does_nothing(tmp_path):
-    done, asked, work = run_cell(
-        tmp_path, f"import sys; sys.path.insert(0, {str(ROOT)!r})"
-    )
-    assert (done.returncode, done.stdout, asked) == (0, "", ""), done.stderr
+HERE = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
+SHOW = "import curriculum; print(curriculum.mark, os.getcwd())"
+
+
+@pytest.mark.fault(
+    "Notebooks",
+    "a chapter in an empty folder, with the package installed",
+    "a notebook runs wherever it is put",
+    "it finds the book beside the package, reads its records and leaves nothing behind",
+)
+def test_an_empty_folder_will_do(tmp_path):
+    done, asked, work = run_cell(tmp_path, HERE, READ)
+    assert (done.returncode, asked) == (0, ""), done.stderr
+    assert done.stdout.split() == [str(ROOT / "book"), "baseline"]
     assert list(work.iterdir()) == []
 
 
-def test_with_no_address_the_cell_says_what_to_do(tmp_path):
-    done, asked, _ = run_cell(tmp_path, HIDE, CURRICULUM_REPOSITORY="")
+@pytest.mark.fault(
+    "Notebooks",
+    "a chapter started from another folder of the checkout, package not installed",
+    "a notebook finds its records",
+    "it finds the book in the folders above, without a network",
+)
+@pytest.mark.parametrize("place", [".", "tests/data", "book"])
+def test_any_folder_of_the_checkout_will_do(tmp_path, place):
+    done, asked, _ = run_cell(tmp_path, HIDE, READ, work=ROOT / place)
+    assert (done.returncode, asked) == (0, ""), done.stderr
+    assert done.stdout.split() == [str(ROOT / "book"), "baseline"]
+
+
+def test_the_book_around_the_notebook_comes_before_the_one_beside_the_package(tmp_path):
+    work = looks_like_the_book(tmp_path / "copy") / "book"
+    done, _, _ = run_cell(tmp_path, HERE, "print(os.getcwd())", work=work)
+    assert done.stdout.strip() == str(work.resolve())
+
+
+def test_a_chapter_writes_where_it_wrote_before(tmp_path):
+    """The experiment's own record goes below the reader's folder, unless in a clone."""
+    show = "print(os.getcwd())"
+    done, asked, work = run_cell(tmp_path, HERE, show, "experiment.ipynb")
+    assert (done.stdout.strip(), asked) == (str(work.resolve()), ""), done.stderr
+
+
+def test_processes_of_a_chapter_find_the_package_too(tmp_path):
+    work = looks_like_the_book(tmp_path / "copy") / "elsewhere"
+    child = "_run(sys.executable, '-c', 'import curriculum; curriculum.mark')"
+    done, asked, _ = run_cell(tmp_path, HIDE, f"{SHOW}\n{child}", work=work)
+    assert (done.returncode, asked) == (0, ""), done.stderr
+    assert done.stdout.startswith("from the folder")
+
+
+@pytest.mark.fault(
+    "Notebooks",
+    "a folder called `curriculum` beside the notebook that is not the package",
+    "the first cell looks for the package, not for its name",
+    "the folder is passed over",
+)
+def test_a_folder_of_the_same_name_is_not_the_package(tmp_path):
+    (tmp_path / "work" / "curriculum").mkdir(parents=True)
+    before = f"{HIDE}\nsys.path.insert(0, '')"
+    done, _, _ = run_cell(tmp_path, before, CURRICULUM_REPOSITORY="")
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError: This notebook needs")
+
+
+@pytest.mark.fault(
+    "Notebooks",
+    "the package installed without the book, and no address of the book",
+    "the first cell says what is missing and what to do",
+    "one line: download the book's folder, install it, run the cell again",
+)
+@pytest.mark.parametrize("wheel", [True, False])
+def test_with_no_address_the_cell_says_what_to_do(tmp_path, wheel):
+    site = looks_like_the_book(tmp_path / "site")
+    (site / "book" / "exercise.py").unlink()
+    before = f"{HIDE}\nsys.path += {[str(site)] if wheel else []}"
+    done, asked, _ = run_cell(tmp_path, before, CURRICULUM_REPOSITORY="")
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 1
     assert last.startswith("ModuleNotFoundError") and "pip install -e ." in last
@@ -457,13 +541,23 @@ def test_with_no_address_the_cell_says_what_to_do(tmp_path):
 
 
 def test_with_an_address_the_cell_fetches_and_installs(tmp_path, remote):
-    show = "import curriculum; print(curriculum.mark, os.getcwd())"
-    done, asked, work = run_cell(tmp_path, HIDE, show, CURRICULUM_REPOSITORY=remote)
+    before = f"{HIDE}\nsys.modules['radon'] = None  # not there"
+    done, asked, work = run_cell(tmp_path, before, SHOW, CURRICULUM_REPOSITORY=remote)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("from the clone")
-    assert done.stdout.strip().endswith(str(Path("curriculum-book", "book")))
-    assert asked == "install -e curriculum-book"
-    assert (work / "curriculum-book" / "book" / "intro.md").exists()
+    assert done.stdout.startswith("from the folder")
+    clone = work.resolve() / "curriculum-book"
+    assert done.stdout.strip().endswith(str(clone / "book"))
+    assert asked.splitlines() == [f"install -e {clone}", "install radon"]
+
+
+def test_something_else_at_the_address_is_one_clear_line(tmp_path, remote):
+    folder = tmp_path / "remote"
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run([*git, "rm", "-q", "book/exercise.py"], cwd=folder, check=True)
+    subprocess.run([*git, "commit", "-qm", "x"], cwd=folder, check=True)
+    done, _, _ = run_cell(tmp_path, HIDE, CURRICULUM_REPOSITORY=remote)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("FileNotFoundError") and "is not this book" in last
 
 
 def test_a_wrong_address_is_one_clear_line(tmp_path):
