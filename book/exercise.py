@@ -101,13 +101,22 @@ def _as(kind, value, name, still_open=True):
         return None
     if isinstance(kind, types.GenericAlias):  # dict[str, float]
         if isinstance(value, dict):
-            return {key: _as(kind.__args__[1], value[key], str(key)) for key in value}
+            return {
+                key: _as(kind.__args__[1], value[key], str(key))
+                for key in value
+            }
     elif kind is callable:
         if callable(value):
             return value
     elif kind in (float, int):
-        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if number and math.isfinite(value) and (kind is float or value == int(value)):
+        number = isinstance(value, numbers.Real) and not isinstance(
+            value, bool
+        )
+        if (
+            number
+            and math.isfinite(value)
+            and (kind is float or value == int(value))
+        ):
             return kind(value)
     elif isinstance(value, kind):
         return value

@@ -248,9 +248,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "files.py",
         'np.argsort(hash_bits(np.arange(n), *key), kind="stable")',
         'np.argsort(hash_bits(np.arange(n), *key[:1]), kind="stable")',
-        (
-            "test_files.py::test_orders_and_draws_are_functions_of_their_key_alone",
-        ),
+        ("test_files.py::test_orders_and_draws_are_functions_of_their_key_alone",),
     ),
     Mutant(
         "an unknown character is read as the first one of the alphabet",

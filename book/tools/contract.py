@@ -235,19 +235,24 @@ def skeleton(nb):
 def exercises(nb):
     """Each `check…` is decorated, and tried in the one cell for teachers.
 
+    Chapters that do not use `exercise.check` yet are left alone.
+
     That cell is hidden, comes after the solutions and calls `exercise.prove(wrong, right)`
     with, for each check, at least two wrong answers and at least one right answer.
     """
-    checks, tried = {}, {"wrong": {}, "right": {}}
+    checks, tried, found = {}, {"wrong": {}, "right": {}}, []
     proofs = [(i, c) for i, c in _code(nb) if "exercise.prove(" in c.source]
     for i, cell in _code(nb):
         for node in _statements(cell):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("check"):
                 checks[node.name] = i
                 if "exercise.check" not in map(ast.unparse, node.decorator_list):
-                    yield f"{_where(i, cell)}: {node.name} lacks `@exercise.check`"
-    if not checks:
+                    found.append(
+                        f"{_where(i, cell)}: {node.name} lacks `@exercise.check`"
+                    )
+    if not any("exercise.check" in c.source for _, c in _code(nb)):
         return
+    yield from found
     if len(proofs) != 1:
         yield f"{len(proofs)} cells with `exercise.prove(wrong, right)`, expected 1"
         return
