@@ -272,12 +272,17 @@ def by_arm(found: list[dict], figure, key=arm) -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in table.items()}
 
 
+def answers_path(record: dict, root="results") -> Path:
+    """Where the answers of a run of the study lie, if it kept them."""
+    return Path(root) / record["spec"]["study"] / "answers" / f"{record['name']}.json"
+
+
 def answers(record: dict, root="results") -> list[Answers]:
     """The answers to every test program that a run of the study left beside its record.
 
     Raises: ValueError: the file is missing, damaged, changed, or holds no answers.
     """
-    path = Path(root) / record["spec"]["study"] / "answers" / f"{record['name']}.json"
+    path = answers_path(record, root)
     try:
         return unpack(files.read_json(path, sealed=True))
     except (LookupError, TypeError, AttributeError, zlib.error) as error:

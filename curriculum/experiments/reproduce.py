@@ -237,7 +237,7 @@ def reproduce(
         ValueError: before any run: no such study or arm, a record that cannot be run here,
             or one that takes longer.
     """
-    if not (Path(results) / study).is_dir():
+    if study not in studies(results):
         raise ValueError(
             f"study is {study!r}; {results} has {', '.join(studies(results)) or 'none'}"
         )
@@ -274,15 +274,9 @@ def reproduce(
 
 
 def studies(results) -> list[str]:
-    """Folders of `results` that hold records."""
-    found = []
-    for path in sorted(Path(results).iterdir()):
-        try:
-            records.records(path.name, results)
-        except (ValueError, KeyError):
-            continue
-        found.append(path.name)
-    return found
+    """Folders of `results` that hold records, whose names end in the seed."""
+    found = {path.parent.name for path in Path(results).glob("*/*_s[0-9]*.json")}
+    return sorted(found)
 
 
 def _heading(study, found, chosen, tokens, need):
@@ -313,7 +307,7 @@ def lines(c: Comparison) -> list[str]:
 
 def _row(where, d):
     row = f"  {where} {d.name}: {_short(d.kept)} → {_short(d.again)}"
-    return (row + (f", may differ by {d.allowed:.2g}" if d.allowed else ""))[:72]
+    return (row + (f" (± {d.allowed:.2g})" if d.allowed else ""))[:72]
 
 
 def _short(value):
