@@ -311,6 +311,7 @@ def _csv(rows: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+PIPE = "\\|"  # one that does not end the cell of a Markdown table
 CODEBOOK = """# Study `{study}` as tables
 
 {source}.
@@ -321,7 +322,8 @@ answers; `program` joins programs and answers.
 
 An accuracy is the sum of `right` over the sum of `total`, over the programs of a run,
 task and protocol. Execution under the protocol `exact` leaves out programs whose `output`
-is empty. By label or level: join `programs` first. Arms are paired by `seed`: they share
+is empty. There an answer is right if `predicted` is `truth`; under `released` it is right
+if the same numbers stand in both. By label or level: join `programs` first. Arms are paired by `seed`: they share
 programs, split and first weights. Runs that kept no answers have no rows in `answers`.
 """
 
@@ -346,7 +348,7 @@ def codebook(study: str, found: list[dict], tables: dict, paths) -> str:
     for name, columns in COLUMNS.items():
         rows = "\n".join(
             f"| `{c.name}` | {'text' if c.type == WORD else c.type} | {c.unit} |"
-            f" {c.meaning} |"
+            f" {c.meaning.replace('|', PIPE)} |"
             for c in columns
         )
         head = "| column | type | unit or values | meaning |\n| :-- | :-- | :-- | :-- |"
