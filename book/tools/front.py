@@ -3,7 +3,7 @@
     python book/tools/front.py          # after a study has been added or run again
 
 - `provenance.md` is the appendix "How the numbers were made": for every file below
-  `results/`, the experiment, the machine, the versions and the command to repeat it.
+  `results/`, the experiment, the machine, the versions and the commands to repeat it.
 - `assets/front.png` shows the plans of the schedules and what came of them; it stands,
   with its numbers in words, between two marks in `intro.md` and in the README.
 
@@ -43,7 +43,10 @@ Three rules hold for all of them:
 
 On other hardware the last digits differ, because sums of floating-point numbers depend
 on their order; on the same processor a run repeats to the bit. On a GPU it does not: there
-a repetition agrees within the spread between seeds.
+a repetition agrees within the spread between seeds. The commands below run records again
+and say which numbers agree to the digit, which within that spread, and which do not.
+`python -m curriculum tables STUDY --out FOLDER` writes a study as Parquet and CSV with a
+codebook.
 
 """
 
@@ -83,13 +86,19 @@ def describe(name: str, found: list[dict]) -> str:
         if f.name not in ("schedule", "options", "seed", "scale", "study", "device"):
             if spec.get(f.name, f.default) != f.default:
                 changed[f.name] = spec[f.name]
-    command = (
+    every = (
         f"python -m curriculum experiment schedule={','.join(arms)}"
         f" seed={','.join(map(str, seeds))} scale={first['spec']['scale']} study={name}"
         + "".join(f" {k}={v}" for k, v in changed.items())
     )
     if name == "study":  # its blocks are trained together
-        command = "python -m curriculum study --minutes 10   # on one GPU"
+        every = "python -m curriculum study --minutes 10"
+    where = "on one GPU: " if name == "study" else ""
+    commands = (
+        f"# {where}some of its runs, compared number by number\n"
+        f"python -m curriculum reproduce {name}\n\n"
+        f"# {where}all of them, into a folder of their own\n{every} --results again"
+    )
     hours = sum(r["cost"]["seconds"] for r in found) / 3600
     rows = {
         "Runs": f"{len(found)}: {', '.join(arms)}; seeds {', '.join(map(str, seeds))}",
@@ -115,7 +124,7 @@ def describe(name: str, found: list[dict]) -> str:
     table = "\n".join(f"| {k} | {v} |" for k, v in rows.items())
     return (
         f"## Study `{name}`\n\n| what | value |\n| :-- | :-- |\n{table}\n\n"
-        f"Repeat it with:\n\n```bash\n{command}\n```\n\n"
+        f"Repeat it with:\n\n```bash\n{commands}\n```\n\n"
     )
 
 

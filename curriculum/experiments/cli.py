@@ -211,6 +211,26 @@ def study_arguments(add):
     add("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
+def reproduce_arguments(add):
+    from .spec import RESULTS
+
+    add("study", help="a folder of the results, such as quick")
+    add("--runs", type=COUNT, default=3, help="runs to do again, at most")
+    add("--arms", default="", help="comma-separated schedules; empty: cheapest first")
+    add("--results", type=Path, default=RESULTS, help="folder of the kept records")
+    minutes = number(float, 0, 1_000_000)
+    add("--minutes", type=minutes, default=30.0, help="of training, at most")
+
+
+def tables_arguments(add):
+    from .spec import RESULTS
+
+    add("study", help="a folder of the results, such as study")
+    add("--out", type=Path, required=True, help="folder of the tables")
+    add("--results", type=Path, default=RESULTS, help="folder of the records")
+    add("--workers", type=PROCESSES, default=1, help="processes that make the corpus")
+
+
 def bench_arguments(add):
     add("--stages", default="", help="comma-separated names; empty: all of them")
     add("--size", default="paper", help="model size: nano, pocket or paper")
@@ -466,6 +486,28 @@ def study(a):
     print(f"{len(found)} records in {a.results / 'study'}")
 
 
+def reproduce_study(a):
+    from .reproduce import reproduce
+
+    arms = [n for n in a.arms.split(",") if n]
+    done = reproduce(
+        a.study,
+        a.results,
+        a.runs,
+        arms,
+        a.minutes,
+        lambda line: print(line, flush=True),
+    )
+    return int(any(c.outside for c in done))
+
+
+def write_tables(a):
+    from .tables import write
+
+    for path in write(a.study, a.out, a.results, a.workers):
+        print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
 def benchmark(a):
     from ..files import write_json
     from . import bench
@@ -525,6 +567,16 @@ COMMANDS = {
         study,
         study_arguments,
         "run the blocks of the study that fit into a time budget",
+    ),
+    "reproduce": (
+        reproduce_study,
+        reproduce_arguments,
+        "run kept records again and compare them number by number",
+    ),
+    "tables": (
+        write_tables,
+        tables_arguments,
+        "write a study as Parquet and CSV with a codebook",
     ),
     "bench": (
         benchmark,

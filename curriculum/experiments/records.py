@@ -60,21 +60,45 @@ def kept(e: Experiment, results="results") -> dict | None:
     if not path.exists():
         return None
     record = read_record(path)
-    found, asked = science(record), e.science
-    if record.get("scale"):  # missing in a record that is not complete
-        whole = dataclasses.asdict(SCALES[e.scale])
-        found |= {f"scale.{k}": v for k, v in (LATER | record["scale"]).items()}
-        asked |= {f"scale.{k}": v for k, v in whole.items()}
-    differ = {
-        k: (found.get(k), asked.get(k))
-        for k in found | asked
-        if found.get(k) != asked.get(k)
-    }
+    differ = differences(record, e)
     if differ:
         raise ValueError(
             f"{path} holds another experiment: {differ} (kept, asked); choose another study"
         )
     return record
+
+
+def differences(record: dict, e: Experiment) -> dict[str, tuple]:
+    """{parameter: (kept, asked)} where a record is not of the experiment `e`."""
+    found, asked = science(record), e.science
+    if record.get("scale"):  # missing in a record that is not complete
+        whole = dataclasses.asdict(SCALES[e.scale])
+        found |= {f"scale.{k}": v for k, v in (LATER | record["scale"]).items()}
+        asked |= {f"scale.{k}": v for k, v in whole.items()}
+    return {
+        k: (found.get(k), asked.get(k))
+        for k in found | asked
+        if found.get(k) != asked.get(k)
+    }
+
+
+def experiment(record: dict) -> Experiment:
+    """The experiment that a record is of, to be run again.
+
+    Raises: ValueError: it needs a parameter, a scale or a file of yours that is not here.
+    """
+    commit = record.get("provenance", {}).get("commit", "unknown")
+    try:
+        e = Experiment(**record["spec"])
+        differ = differences(record, e)
+    except (TypeError, ValueError, OSError) as error:
+        differ = error
+    if differ:
+        raise ValueError(
+            f"{record.get('name')} cannot be run by this version: {differ} (kept, asked);"
+            f" its own is commit {commit}"
+        )
+    return e
 
 
 def set_aside(e: Experiment, results="results") -> Path | None:
@@ -248,12 +272,17 @@ def by_arm(found: list[dict], figure, key=arm) -> dict[str, np.ndarray]:
     return {name: np.array(values) for name, values in table.items()}
 
 
+def answers_path(record: dict, root="results") -> Path:
+    """Where the answers of a run of the study lie, if it kept them."""
+    return Path(root) / record["spec"]["study"] / "answers" / f"{record['name']}.json"
+
+
 def answers(record: dict, root="results") -> list[Answers]:
     """The answers to every test program that a run of the study left beside its record.
 
     Raises: ValueError: the file is missing, damaged, changed, or holds no answers.
     """
-    path = Path(root) / record["spec"]["study"] / "answers" / f"{record['name']}.json"
+    path = answers_path(record, root)
     try:
         return unpack(files.read_json(path, sealed=True))
     except (LookupError, TypeError, AttributeError, zlib.error) as error:

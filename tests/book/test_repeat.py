@@ -1,0 +1,38 @@
+"""The commands of the provenance page can be run, and are those of the records."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from curriculum.experiments import cli, records, reproduce, study
+from curriculum.experiments.spec import RESULTS, Experiment
+
+PAGE = Path(__file__).parents[2] / "book" / "provenance.md"
+SECTIONS = re.findall(
+    r"^## Study `(\S+)`$.*?^Repeat it with:\n\n```bash\n(.*?)^```$",
+    PAGE.read_text(encoding="utf-8"),
+    re.M | re.S,
+)
+
+
+def test_every_study_has_commands():
+    assert [name for name, _ in SECTIONS] == reproduce.studies(RESULTS)
+
+
+@pytest.mark.parametrize(("name", "text"), SECTIONS)
+def test_the_commands_are_those_of_the_records(name, text):
+    """All parse; the second makes exactly the study's runs, in a folder of their own."""
+    lines = [line for line in text.splitlines() if line and line[0] != "#"]
+    start = "python -m curriculum "
+    assert len(lines) == 2 and all(line.startswith(start) for line in lines)
+    words = [line.removeprefix(start).split() for line in lines]
+    first, second = (cli.parser(w[0]).parse_args(w) for w in words)
+    assert words[0] == ["reproduce", name] and first.results == RESULTS
+    assert second.results == Path("again")
+    if name == "study":
+        asked = [e for block in study.blocks() for e in block]
+    else:
+        asked = Experiment.parse(second.words)
+    kept = [records.experiment(r) for r in records.records(name, RESULTS)]
+    assert set(asked) == set(kept) and {e.study for e in asked} == {name}
