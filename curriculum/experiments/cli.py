@@ -217,7 +217,7 @@ def reproduce_arguments(add):
     add("study", help="a folder of the results, such as quick")
     add("--runs", type=COUNT, default=3, help="runs to do again, at most")
     add("--arms", default="", help="comma-separated schedules; empty: cheapest first")
-    add("--results", type=Path, default=RESULTS, help="folder of the kept records")
+    add("--results", type=place, default=RESULTS, help="folder of the kept records")
     minutes = number(float, 0, 1_000_000)
     add("--minutes", type=minutes, default=30.0, help="of training, at most")
 
@@ -226,8 +226,8 @@ def tables_arguments(add):
     from .spec import RESULTS
 
     add("study", help="a folder of the results, such as study")
-    add("--out", type=Path, required=True, help="folder of the tables")
-    add("--results", type=Path, default=RESULTS, help="folder of the records")
+    add("--out", type=place, required=True, help="folder of the tables")
+    add("--results", type=place, default=RESULTS, help="folder of the records")
     add("--workers", type=PROCESSES, default=1, help="processes that make the corpus")
 
 
