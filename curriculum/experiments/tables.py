@@ -324,7 +324,8 @@ An accuracy is the sum of `right` over the sum of `total`, over the programs of 
 task and protocol. Execution under the protocol `exact` leaves out programs whose `output`
 is empty. There an answer is right if `predicted` is `truth`; under `released` it is right
 if the same numbers stand in both. By label or level: join `programs` first. Arms are paired
-by `seed`: they share programs, split and first weights. Runs that kept no answers have no rows in `answers`.
+by `seed`: they share programs, split and first weights. Runs that kept no answers have no rows
+in `answers`.
 """
 
 END = """## Licence and citation
