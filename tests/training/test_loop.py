@@ -204,7 +204,7 @@ def test_checkpoints_refuse_strangers_and_damage(arm, rows, tmp_path):
         ValueError, match="belongs to another run, which differs in plan"
     ):
         T.train(model, other, rows, config, tmp_path)
-    with pytest.raises(ValueError, match="differs in lr \\(0.003 there, 0.5 here\\)"):
+    with pytest.raises(ValueError, match="differs in lr \\(0.001 there, 0.5 here\\)"):
         T.train(model, plan, rows, dataclasses.replace(config, lr=0.5), tmp_path)
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
