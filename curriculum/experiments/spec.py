@@ -51,6 +51,8 @@ SCALES = {
     "smoke": Scale(1_500, "nano", 24, 16, 3e-3, 60, 8),
     "quick": Scale(20_000, "pocket", 700, 64, 3e-3, 500, 35),
     "desk": Scale(100_000, "pocket", 6_000, 64, 3e-3, 2_000, 250, keep_weights=True),
+    # laptop: what order by other scores does, on two cores; seven minutes a run.
+    "laptop": Scale(100_000, "pocket", 4_000, 32, 3e-3, 2_400, 500, per_level=400),
     # study: half an hour of a GPU for all of its runs together.
     "study": Scale(200_000, "paper", 8_400, 32, 2e-3, 2_400, 1_200, per_level=400),
     "paper": Scale(
@@ -68,7 +70,7 @@ class Experiment:
     scorer: str = "om_token"  # a name, file.py:function or module:function
     cut: Literal["paper", "tertiles"] = "paper"  # thresholds 2 and 4, or tertiles
     options: dict = field(default_factory=dict, hash=False)  # the schedule's parameters
-    scale: Literal["smoke", "quick", "desk", "study", "paper"] = "quick"
+    scale: Literal["smoke", "quick", "desk", "laptop", "study", "paper"] = "quick"
     variant: Literal["july", "july-az", "august"] = "july"
     rows: Literal["programs", "windows"] = "programs"  # windows: as released
     loss_on: Literal["all", "answer"] = "all"
