@@ -5,7 +5,7 @@
 - A whole number is accepted where a float is asked for. NaN is in no range, True is no
   number.
 
-Use it as the first line of a dataclass's `__post_init__`. Chapter 12 shows its errors.
+Use it as the first line of a dataclass's `__post_init__`. Chapter 13 shows its errors.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 - Results come in the order of the jobs, whichever was ready first, and a job computes
   alone: the same bits on one core and on sixteen.
 
-`training/backends.py` trains with it, `evaluation/fast.py` evaluates with it. Chapter 11
+`training/backends.py` trains with it, `evaluation/fast.py` evaluates with it. Chapter 12
 measures what it is worth.
 """
 

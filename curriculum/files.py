@@ -8,7 +8,7 @@
   functions of their key, so no library version, worker count or call order changes them.
 - `provenance` is the line under every figure: commit, hardware, versions, date.
 
-Chapter 12 shows the records these functions write.
+Chapter 13 shows the records these functions write.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
   that changes no result: making something once too often costs only time.
 - Libraries whose arithmetic decides a result are part of the digest with their version.
 
-Chapter 12 changes a scorer and sees its scores computed anew.
+Chapter 13 changes a scorer and sees its scores computed anew.
 """
 
 from __future__ import annotations

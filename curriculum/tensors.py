@@ -4,7 +4,7 @@
 - A note (JSON values) and a SHA-256 of note and tensors stand in the header. A flipped bit
   or a cut file is an error that names the file, never another result.
 
-Chapter 12 damages one.
+Chapter 13 damages one.
 """
 
 from __future__ import annotations

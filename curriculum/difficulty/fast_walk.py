@@ -6,7 +6,7 @@
 - In a plain script our decisions are radon's and the chained comparisons.
 - Nothing here has a definition of its own. The tests hold it against the long way.
 
-All of TinyPy is plain. Chapter 11 has the times.
+All of TinyPy is plain. Chapter 12 has the times.
 """
 
 import ast

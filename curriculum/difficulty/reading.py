@@ -10,7 +10,7 @@
 - Lines of a notebook that are IPython's and not Python's (`%time`, `!ls`, `name?`) do not
   count; neither does a cell in another language (`%%bash`).
 
-Used by `python -m curriculum score`. Chapters 3 and 12.
+Used by `python -m curriculum score`. Chapters 3 and 13.
 """
 
 import ast

@@ -1,4 +1,4 @@
 """Running experiments: one, a sweep, a whole study on a GPU; records, locks, costs.
 
-The only room that chooses a fast backend. Explained in chapters 11 and 12.
+The only room that chooses a fast backend. Explained in chapters 12 and 13.
 """

@@ -2,7 +2,7 @@
 
 Thin: every command calls one or two functions of the package, and imports them when it
 runs. Bad input ends with exit code 2 and one line that names the value and the cure,
-before any work. Chapter 12 shows each command.
+before any work. Chapter 13 shows each command.
 """
 
 from __future__ import annotations

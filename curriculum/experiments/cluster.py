@@ -8,7 +8,7 @@
 - All machines must see the results and the cache under the same path (a shared folder);
   a run that is tried again elsewhere finds its checkpoint there.
 
-Ray: Moritz et al. (2018). Needs `pip install -e .[scale]`. Chapter 12 shows it.
+Ray: Moritz et al. (2018). Needs `pip install -e .[scale]`. Chapter 13 shows it.
 """
 
 from __future__ import annotations

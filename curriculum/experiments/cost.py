@@ -8,7 +8,7 @@
   cost hardly more time than one, until the card has enough to do.
 - Prices and the four constants below are assumptions. Change them to yours.
 
-The card is for training; corpus, evaluation and start come on top. Chapter 12 prints one.
+The card is for training; corpus, evaluation and start come on top. Chapter 13 prints one.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from .experiment import Arm, Data, load_data
 from .spec import SCALES, Experiment
 
 CALL = 5e-6  # seconds to issue one call on a GPU: assumed
-CALLS = (80, 130)  # calls of a step, in all and for each layer: counted in chapter 11
+CALLS = (80, 130)  # calls of a step, in all and for each layer: counted in chapter 12
 SHARE = 0.3  # of the stated peak that real shapes reach: assumed
-PADDING = 0.2  # of the positions computed: chapter 11, four micro-batches
+PADDING = 0.2  # of the positions computed: chapter 12, four micro-batches
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@
 - The file's SHA-256 goes into the record, so that a changed file under the same name is
   another experiment. Modules that the file imports are not followed.
 
-The file is executed: run only what you trust. Chapter 12 shows one of each.
+The file is executed: run only what you trust. Chapter 13 shows one of each.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 - Arms of a study share programs, split, scores and, seed by seed, first weights: they
   differ in the plan alone. Hand one arm's `data` to the next and nothing is read twice.
 
-Chapter 12 is the manual; the appendix *One experiment* is the notebook.
+Chapter 13 is the manual; the appendix *One experiment* is the notebook.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@
   carries locks (NFS from version 4, the usual cluster file systems).
 - The lock file itself stays, empty: deleting it would let two processes lock two files.
 
-Chapter 12 kills a run and sees its lock fall.
+Chapter 13 kills a run and sees its lock fall.
 """
 
 from __future__ import annotations

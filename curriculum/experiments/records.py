@@ -8,7 +8,7 @@
 - `records`, `accuracy`, `by_schedule` turn a study's files into the arrays behind a figure;
   `source_line` is the sentence under it.
 
-Chapter 12 opens one; chapters 6 to 10 rest on them.
+Chapter 13 opens one; chapters 7 to 11 rest on them.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def records(study: str, root="results") -> list[dict]:
     folder = Path(root) / study
     found = [read_record(p) for p in sorted(folder.glob("*.json"))]
     if not found:
-        raise ValueError(f"{folder} holds no records; run the study first (chapter 12)")
+        raise ValueError(f"{folder} holds no records; run the study first (chapter 13)")
     for r in found:
         if not complete(r):
             raise ValueError(

@@ -10,7 +10,7 @@
   run another draw of its arm, so a number may differ as seeds do: by `SEEDS` standard
   deviations between the seeds of an arm, pooled over the arms of the study.
 
-`python -m curriculum reproduce STUDY`; chapter 12 is the manual.
+`python -m curriculum reproduce STUDY`; chapter 13 is the manual.
 """
 
 from __future__ import annotations

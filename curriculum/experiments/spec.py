@@ -6,7 +6,7 @@
 - `SCALES` says how much of everything.
 - Schedule and scorer may be files of your own (`custom.py`).
 
-Chapter 12 is the manual.
+Chapter 13 is the manual.
 """
 
 from __future__ import annotations

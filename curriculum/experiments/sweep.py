@@ -9,7 +9,7 @@
   whose process died is tried again and goes on from its checkpoint. A run that fails does
   not stop the others. Two drivers on one results folder share the work.
 
-Chapter 12 is the manual; the appendix *One experiment* is the notebook.
+Chapter 13 is the manual; the appendix *One experiment* is the notebook.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
 - The accuracies of a record can be counted again from `answers` and `programs` alone.
 - README.md beside the tables has the codebook, the licence and a checksum of each file.
 
-`python -m curriculum tables STUDY --out FOLDER`; chapter 12 is the manual.
+`python -m curriculum tables STUDY --out FOLDER`; chapter 13 is the manual.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Column(NamedTuple):
     meaning: str
 
 
-# The fields of an experiment, as chapter 12 explains them.
+# The fields of an experiment, as chapter 13 explains them.
 SPEC = {
     "schedule": ("name", "order of the training programs"),
     "scorer": ("name", "difficulty by which they are ordered and labelled"),

@@ -1,4 +1,4 @@
 """What to show when: schedules, the plan they become, and the audit of what was delivered.
 
-Explained in chapters 6 to 9.
+Explained in chapters 7 to 10.
 """

@@ -9,7 +9,7 @@
 - A run that differs has a cause. `causes` tries simple ones and names the best.
 - A faithful delivery of a wrong plan passes: `check.check_plan` looks at the plan.
 
-Chapter 6 audits a run for the first time; chapter 12 reads the audits of stored runs, and
+Chapter 7 audits a run for the first time; chapter 13 reads the audits of stored runs, and
 audits a loop that is not the book's.
 """
 

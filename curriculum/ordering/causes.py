@@ -9,7 +9,7 @@
 - "The same programs in another order" predicts no step. It comes last, and is named only
   if next to no row is missing or foreign.
 
-`audit` calls it when a step differs. Chapter 6 has a cause named.
+`audit` calls it when a step differs. Chapter 7 has a cause named.
 """
 
 from __future__ import annotations

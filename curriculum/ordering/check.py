@@ -11,7 +11,7 @@ faithfully. Here the plan itself is checked.
 - A trend is judged between the stages. A plan of one stage is looked at in four parts,
   and a paced plan at each step: no program may come before it is open.
 
-Chapter 12 checks a plan before its run.
+Chapter 13 checks a plan before its run.
 """
 
 from __future__ import annotations

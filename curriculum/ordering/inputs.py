@@ -1,6 +1,6 @@
 """What a plan can be made of: ids, scores and labels that fit each other.
 
-`Plan` calls `usable` first; what it refuses is named, and said how to mend. Chapter 6.
+`Plan` calls `usable` first; what it refuses is named, and said how to mend. Chapter 7.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
   alone (Wu et al., 2021, walk through the open share and then look again).
 - With `shuffle_steps` the finished plan is shuffled over all its S·B places at the end.
 
-Chapters 6 to 9 draw each plan; `audit` compares it with what a run delivered.
+Chapters 7 to 10 draw each plan; `audit` compares it with what a run delivered.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@
   shift them. Ignored targets (-100 or -1) may stand anywhere, but not everywhere.
 - Programs that make the same row stand for each other.
 
-`audit(recorder, plan)` does the rest. Chapter 12 audits a loop of plain PyTorch with it.
+`audit(recorder, plan)` does the rest. Chapter 13 audits a loop of plain PyTorch with it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@
 - A schedule is a function marked with `@schedule`; its arguments are its parameters.
 
 Papers: Naïr et al. (2024); Hacohen & Weinshall (2019) and Wu et al. (2021) for pacing
-and controls; Platanios et al. (2019) for root-p. Chapters 6 to 9 draw each one.
+and controls; Platanios et al. (2019) for root-p. Chapters 7 to 10 draw each one.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Read `loop` first: it is the whole training loop. Around it stand `batches` (fro
 to tensors), `config` (learning rates), `state`, `checkpoint`, `log` and `device`.
 `together` trains many models at once with the fast steps of `backends` and `stacked`.
 
-Explained in chapter 6; chapter 11 makes it fast.
+Explained in chapter 7; chapter 12 makes it fast.
 """
 
 from .batches import IGNORE, Programs, Windows

@@ -9,7 +9,7 @@
   sixteen: those of `loop.train` on one core.
 - `stacked.Stacked`, for GPUs: all models in one stacked computation.
 
-Papers: Kaplan et al. (2020) for what training costs. Chapter 11 measures each step.
+Papers: Kaplan et al. (2020) for what training costs. Chapter 12 measures each step.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
 - Evidence for the audit: `fingerprints` hashes the inputs and targets that were really fed
   to the model, and `identify` finds the programs by these hashes alone, without the plan.
 
-Chapter 2 shows the tokens, chapter 6 a batch, chapter 11 what micro-batches are worth.
+Chapter 2 shows the tokens, chapter 7 a batch, chapter 12 what micro-batches are worth.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@
   same folder is an error that says what differs.
 - Weights to keep are in half precision, with a note inside.
 
-Chapter 6 kills a run and resumes it; chapter 12 keeps weights.
+Chapter 7 kills a run and resumes it; chapter 13 keeps weights.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
   three cycles and its baseline has one. That is `multistep-restart`; `multistep` is the
   same shape once over the whole run.
 
-Papers: Naïr et al. (2024) for the recipe, Loshchilov & Hutter (2019) for AdamW. Chapter 6.
+Papers: Naïr et al. (2024) for the recipe, Loshchilov & Hutter (2019) for AdamW. Chapter 7.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which device to compute on and in which precision; each choice comes with its reason.
 
-Chapter 6 prints the device, chapter 11 measures the precisions.
+Chapter 7 prints the device, chapter 12 measures the precisions.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
   written anew when a run goes on.
 - A last line that a kill cut short is left out when the file is read.
 
-Chapter 6 plots a log.
+Chapter 7 plots a log.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@
 - `together.train_together` does the same for many models at once, and faster.
 
 Papers: Naïr et al. (2024) for the recipe, Loshchilov & Hutter (2019) for AdamW.
-Chapter 6 reads the loop line by line.
+Chapter 7 reads the loop line by line.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@
   for each shape and replayed (CUDA graphs), which spares some hundred kernel launches.
 - `compiled` lets `torch.compile` fuse what stands between the matrix products.
 
-Papers: Loshchilov & Hutter (2019) for AdamW. Chapter 11 measures each step.
+Papers: Loshchilov & Hutter (2019) for AdamW. Chapter 12 measures each step.
 """
 
 from __future__ import annotations

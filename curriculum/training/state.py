@@ -6,7 +6,7 @@
   plain loop calls it after every step; `train_together` on a GPU only now and then, so a
   callback that needs these values there calls it first, as `log.Log` does.
 
-Chapter 6 reads a state after training and audits what was delivered.
+Chapter 7 reads a state after training and audits what was delivered.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 - Experiments train with this, also a single model; `loop.train` is the one to read.
 - The host waits for a GPU only every `sync_every` steps, and for a checkpoint.
 
-Chapter 11 measures what it is worth.
+Chapter 12 measures what it is worth.
 """
 
 from __future__ import annotations

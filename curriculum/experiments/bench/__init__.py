@@ -9,7 +9,7 @@
   as ours. They follow the description of the released code, not its text.
 - A benchmark, not a test: nothing in the test suite looks at a time.
 
-Run it with `make bench`. Chapter 11 reads the table and explains the ceilings.
+Run it with `make bench`. Chapter 12 reads the table and explains the ceilings.
 """
 
 from __future__ import annotations

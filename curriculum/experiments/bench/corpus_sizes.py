@@ -10,7 +10,7 @@
 - The table is in processor time, of this process and the sandbox together: what one core
   has to do, however busy the machine is. The file has the seconds on the wall as well.
 
-Chapter 11 reads the file in `book/results/bench/`.
+Chapter 12 reads the file in `book/results/bench/`.
 """
 
 import argparse

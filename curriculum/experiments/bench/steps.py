@@ -7,7 +7,7 @@
 
     python -m curriculum.experiments.bench.steps --out book/results/bench/steps.json
 
-Chapter 11 draws the first and prints the second.
+Chapter 12 draws the first and prints the second.
 """
 
 from __future__ import annotations
