@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FLOORS = (
-    ("files", "sources", "tensors", "cores", "checks", "model"),
+    ("files", "sources", "tensors", "cores", "checks", "model", "show"),
     ("data",),
     ("difficulty", "training"),
     ("ordering", "evaluation"),

@@ -75,7 +75,7 @@ def _book():
                 return book.resolve()
 
 
-BOOK = ("exercise.py", "results")  # what chapters find in the book's folder
+BOOK = ("exercises", "results")  # what chapters find in the book's folder
 if READS_RECORDS or not _place("curriculum"):
     if not _book():
         if not REPOSITORY:

@@ -10,7 +10,7 @@
 - `normalise` writes the install cell (`install_cell.py`) and the Colab link, turns
   captions into something Colab can show, and removes all that changes from run to
   run: times, papermill's notes, random widget and cell ids, the kernel's version.
-- Both lay out the code as `ruff format` does.
+- Both put the imports in order. The code is laid out by a person.
 - `check` reads a notebook against the contract (`contract.py`); tests do the same.
 - Cells that the page folds are folded in Colab and JupyterLab as well.
 - Kept: tags, execution counts, outputs, every widget a reader can reach.
@@ -266,18 +266,18 @@ def execute(nb, folder: Path, timeout: int):
     return nb
 
 
-def formatted(text: str, path: Path) -> str:
-    """The notebook's code in the layout, and order of imports, that lint asks for."""
+def with_sorted_imports(text: str, path: Path) -> str:
+    """The notebook with its imports in the order that lint asks for."""
     place = ["--quiet", "--stdin-filename", str(path.resolve()), "-"]
-    for action in (["check", "--select=I", "--fix-only"], ["format"]):
-        command = [sys.executable, "-m", "ruff", *action, *place]
-        done = subprocess.run(
-            command, input=text, capture_output=True, encoding="utf-8"
-        )
-        if done.returncode:
-            raise ValueError(done.stderr.strip() or "ruff could not read it")
-        text = done.stdout
-    return text
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--select=I", "--fix-only", *place],
+        input=text,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    if done.returncode:
+        raise ValueError(done.stderr.strip() or "ruff could not read it")
+    return done.stdout
 
 
 def main(arguments=None) -> int:
@@ -304,7 +304,7 @@ def main(arguments=None) -> int:
                 print("\n".join(problems) or f"{path}: in order")
                 status |= bool(problems)
                 continue
-            text = formatted(nbformat.writes(nb), path)
+            text = with_sorted_imports(nbformat.writes(nb), path)
             nb = normalise(nbformat.reads(text, 4), path.name, url, branch)
             if options.action == "execute":
                 nb = execute(nb, path.resolve().parent, options.timeout)

@@ -7,6 +7,7 @@ them, and each rule is shown a planted fault, so that a green run means somethin
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -409,7 +410,7 @@ with pathlib.Path(__file__).with_name("asked").open("a") as file:
 """
 RECORD = "results/quick/baseline_s0.json"
 READ = f"""
-import exercise
+import exercises
 from curriculum import files
 print(os.getcwd(), files.read_json({RECORD!r})["spec"]["schedule"])
 """
@@ -439,10 +440,10 @@ def run_cell(folder, before="", after="", name="", work=None, **environment):
 
 def looks_like_the_book(folder):
     """A tiny checkout: a package, and a book with records."""
-    for part in ("curriculum", "book/results"):
+    for part in ("curriculum", "book/results", "book/exercises"):
         (folder / part).mkdir(parents=True)
     (folder / "curriculum" / "__init__.py").write_text("mark = 'from the folder'\n")
-    (folder / "book" / "exercise.py").write_text("")
+    (folder / "book" / "exercises" / "__init__.py").write_text("")
     (folder / "book" / "results" / "x.json").write_text("{}\n")
     return folder
 
@@ -531,7 +532,7 @@ def test_a_folder_of_the_same_name_is_not_the_package(tmp_path):
 @pytest.mark.parametrize("wheel", [True, False])
 def test_with_no_address_the_cell_says_what_to_do(tmp_path, wheel):
     site = looks_like_the_book(tmp_path / "site")
-    (site / "book" / "exercise.py").unlink()
+    shutil.rmtree(site / "book" / "exercises")
     before = f"{HIDE}\nsys.path += {[str(site)] if wheel else []}"
     done, asked, _ = run_cell(tmp_path, before, CURRICULUM_REPOSITORY="")
     last = done.stderr.strip().splitlines()[-1]
@@ -553,7 +554,7 @@ def test_with_an_address_the_cell_fetches_and_installs(tmp_path, remote):
 def test_something_else_at_the_address_is_one_clear_line(tmp_path, remote):
     folder = tmp_path / "remote"
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    subprocess.run([*git, "rm", "-q", "book/exercise.py"], cwd=folder, check=True)
+    subprocess.run([*git, "rm", "-qr", "book/exercises"], cwd=folder, check=True)
     subprocess.run([*git, "commit", "-qm", "x"], cwd=folder, check=True)
     done, _, _ = run_cell(tmp_path, HIDE, CURRICULUM_REPOSITORY=remote)
     last = done.stderr.strip().splitlines()[-1]

@@ -17,7 +17,8 @@ SECTIONS = re.findall(
 
 
 def test_every_study_has_commands():
-    assert [name for name, _ in SECTIONS] == reproduce.studies(RESULTS)
+    ours = [name for name in reproduce.studies(RESULTS) if name != "local"]  # `make book`
+    assert [name for name, _ in SECTIONS] == ours
 
 
 @pytest.mark.parametrize(("name", "text"), SECTIONS)
