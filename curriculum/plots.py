@@ -1,7 +1,8 @@
 """One look for the whole book: a style, and a colour *and* line style per schedule.
 
-- Okabe–Ito colours, which readers with any colour vision can tell apart; because a
-  page may be printed, each schedule also has its own dashes and marker.
+- Schedules have Okabe–Ito colours, which readers with any colour vision can tell apart,
+  and their own dashes and marker, because a page may be printed. Difficulty levels have
+  three shades of violet, which no schedule has.
 - White background, one size, fonts of at least 9 points, no box around the axes.
 - Figures label their curves directly where there is room (`label_ends`).
 - The figures that many chapters share are here: `draw_plan`, `draw_curves`,
@@ -22,6 +23,7 @@ SIZE = (7.0, 3.6)  # inches: the text column of the page at 100 dots per inch
 INK, SOFT = "#1f2430", "#6b7280"
 ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
+LIGHT, MIDDLE, DARK = "#B3A8DC", "#7D67C0", "#38206E"  # one hue: no schedule has it
 
 # schedule: (colour, dashes, marker). Controls are dotted or dash-dotted.
 SCHEDULES = {
@@ -37,9 +39,9 @@ SCHEDULES = {
 }
 # difficulty label: (colour, dashes, marker, hatch)
 LEVELS = {
-    "easy": (SKY, "-", "o", ""),
-    "medium": (ORANGE, "--", "s", "//"),
-    "hard": (VERMILION, ":", "^", "xx"),
+    "easy": (LIGHT, "-", "o", ""),
+    "medium": (MIDDLE, "--", "s", "//"),
+    "hard": (DARK, ":", "^", "xx"),
 }
 
 

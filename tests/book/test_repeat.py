@@ -17,7 +17,9 @@ SECTIONS = re.findall(
 
 
 def test_every_study_has_commands():
-    ours = [name for name in reproduce.studies(RESULTS) if name != "local"]  # `make book`
+    ours = [
+        name for name in reproduce.studies(RESULTS) if name != "local"
+    ]  # `make book`
     assert [name for name, _ in SECTIONS] == ours
 
 
