@@ -4,8 +4,8 @@
 
 - `provenance.md` is the appendix "How the numbers were made": for every file below
   `results/`, the experiment, the machine, the versions and the commands to repeat it.
-- `assets/front.png` shows the plans of the schedules and what came of them; it stands,
-  with its numbers in words, between two marks in `intro.md` and in the README.
+- `assets/front.png` tells the study in one picture: three orders, and what came of them;
+  it stands, with its numbers in words, between two marks in `intro.md` and in the README.
 
 A test holds the committed texts against the results.
 """
@@ -20,7 +20,7 @@ from curriculum import files
 from curriculum.evaluation import stats
 from curriculum.experiments import experiment, records
 from curriculum.experiments.spec import Experiment
-from curriculum.ordering import schedules
+from curriculum.show import interval
 
 BOOK = Path(__file__).resolve().parent.parent
 RESULTS = BOOK / "results"
@@ -154,47 +154,40 @@ def page() -> str:
     return PAGE + "".join(describe(*pair) for pair in found.items()) + others(found)
 
 
+HERO = {
+    "baseline": "shuffled",
+    "hybrid": "easy first, with some\nrepetition (“hybrid”)",
+    "hybrid-shuffled": "exactly the same\nprograms, shuffled",
+}
+
+
 def numbers() -> dict:
-    """What the front picture shows: paired differences from the baseline, by arm."""
+    """What the front picture shows: executed programs, and the change from shuffled."""
     found = records.records(STUDY, RESULTS)
     table = records.by_arm(found, records.accuracy)
-    rows = {}
-    for arm, values in table.items():
-        if arm != "baseline":
-            reference = table["baseline"][: len(values)]  # the same seeds
-            gap = stats.paired(values, reference)
-            rows[arm] = {
-                "differences": np.round(values - reference, 5).tolist(),
-                "mean": round(gap.mean, 5),
-                "low": round(gap.low, 5),
-                "high": round(gap.high, 5),
-            }
-    return {
-        "study": STUDY,
-        "task": "execution: share of programs whose output is predicted exactly",
-        "baseline": round(float(table["baseline"].mean()), 5),
-        "seeds": len(table["baseline"]),
-        "arms": rows,
-        "source": records.source_line(found),
+    reference = table["baseline"]
+    rows = {
+        arm: {"right": table[arm], "gap": stats.paired(table[arm], reference)}
+        for arm in HERO
     }
+    return {"rows": rows, "source": records.source_line(found)}
+
+
+def told(gap) -> str:
+    """A paired difference in points, with its interval."""
+    return f"{interval(gap, digits=1, scale=100)} points"
 
 
 def alternative(n: dict) -> str:
     """The picture in words, with its numbers."""
-    worst = min(n["arms"], key=lambda a: n["arms"][a]["mean"])
-    best = max(n["arms"], key=lambda a: n["arms"][a]["mean"])
-    across = [a for a, r in n["arms"].items() if r["low"] <= 0 <= r["high"]]
-    say = (
-        f"intervals of {', '.join(across)} include zero"
-        if across
-        else "no interval includes zero"
-    )
+    says = []
+    for arm, row in n["rows"].items():
+        words = HERO[arm].replace("\n", " ")
+        change = "" if arm == "baseline" else f" ({told(row['gap'])})"
+        says.append(f"{words}: {100 * row['right'].mean():.1f} %{change}")
     return (
-        "Left, the plans of four schedules as bands of easy, medium and hard programs"
-        " over training. Right, what other orders changed in execution against the"
-        f" shuffled baseline ({n['baseline']:.1%} right), 4 to {n['seeds']} seeds each:"
-        f" {worst} lies lowest at {100 * n['arms'][worst]['mean']:+.1f} points, {best}"
-        f" highest at {100 * n['arms'][best]['mean']:+.1f}; {say}."
+        "Three rows. Left, when a model sees easy, medium and hard programs; right, the"
+        f" share of test programs that it then executes correctly. {'; '.join(says)}."
     )
 
 
@@ -208,23 +201,37 @@ def draw(path, n: dict) -> None:
     from curriculum import plots
 
     plots.style()
-    figure = plt.figure(figsize=(10, 4.4))
-    grid = figure.add_gridspec(2, 4, width_ratios=(1, 1, 0.12, 1.9))
-    data = None
-    for place, name in enumerate(schedules.PAPER):
-        arm = experiment.resolve(Experiment(schedule=name, scale=STUDY), data)
-        data = arm.data
-        axes = figure.add_subplot(grid[place // 2, place % 2])
-        plots.draw_plan(axes, arm.plan, data.labels)
-        axes.set(title=name, xlabel="", ylabel="", xticks=[], yticks=[])
-    axes = figure.add_subplot(grid[:, 3])
-    rows = {a: 100 * np.array(r["differences"]) for a, r in n["arms"].items()}
-    plots.draw_differences(axes, rows)
-    axes.set(
-        title="… and what came of it",
-        xlabel="programs executed right, difference from shuffled\n(points; 4 to"
-        f" {n['seeds']} seeds, mean with 95 % interval)",
+    figure, grid = plt.subplots(
+        len(HERO), 2, figsize=(8.6, 4.2), width_ratios=(1, 1.25), sharex="col"
     )
+    data = None
+    everything = 100 * np.concatenate([row["right"] for row in n["rows"].values()])
+    for axes, (arm, row) in zip(grid, n["rows"].items(), strict=True):
+        made = experiment.resolve(Experiment(schedule=arm, scale=STUDY), data)
+        data = made.data
+        plots.draw_plan(axes[0], made.plan, data.labels, blocks=40)
+        if arm == "hybrid-shuffled":  # its stages all look alike
+            for line in list(axes[0].lines):
+                line.remove()
+        axes[0].set(xlabel="", ylabel="", xticks=[], yticks=[])
+        axes[0].set_ylabel(HERO[arm], rotation=0, ha="right", va="center", labelpad=8)
+        values = 100 * row["right"]
+        colour = plots.schedule_style(arm)["color"]
+        axes[1].plot(values, np.full(len(values), -0.25), "o", color=colour, alpha=0.45)
+        axes[1].plot(values.mean(), 0.1, "D", color=colour, markersize=8)
+        say = f"{values.mean():.1f} %"
+        if arm != "baseline":
+            say += f"   {told(row['gap'])}"
+        axes[1].text(everything.min() - 2.6, 0.72, say, weight="bold", fontsize=9.5)
+        axes[1].axvline(100 * n["rows"]["baseline"]["right"].mean(), color=plots.SOFT)
+        axes[1].set(yticks=[], ylim=(-0.6, 1.15))
+        axes[1].set_xlim(everything.min() - 3, everything.max() + 1.5)
+        axes[1].spines["left"].set_visible(False)
+        axes[1].grid(axis="y", visible=False)
+    grid[0, 0].set_title("what the model sees, and when")
+    grid[0, 1].set_title("what it can do in the end")
+    grid[-1, 0].set_xlabel("training →")
+    grid[-1, 1].set_xlabel("test programs executed correctly (%)")
     figure.savefig(path, dpi=144, metadata={"Software": None})
 
 
@@ -237,8 +244,8 @@ def place(text: str, folder: str, n: dict) -> str:
     _, tail = rest.split(MARKS[1])
     picture = f"![{alternative(n)}]({folder}assets/front.png)"
     caption = (
-        f"*Each order's plan, and what it changed in {n['task']}. A dot is a seed, a bar"
-        f" the mean with its 95 % interval: {n['source']}.*"
+        "*A dot is one training run, a diamond the mean of eight; in brackets the 95 %"
+        f" interval of the difference from “shuffled”. The {n['source']}.*"
     )
     return f"{head}{MARKS[0]}\n{picture}\n\n{caption}\n{MARKS[1]}{tail}"
 
