@@ -130,18 +130,20 @@ def _is_number(text: str) -> bool:
     return bool(start[:1].isdigit() and not any(c.isalpha() for c in text))
 
 
-def interval(mean, low=None, high=None, digits: int = 2, scale: float = 1) -> str:
+def interval(
+    mean, low=None, high=None, digits: int = 2, scale: float = 1, signed: bool = False
+) -> str:
     """A mean with its interval, as in `0.97 [0.95, 0.98]`; differences carry a sign.
 
     Args:
         mean: a number, or something with .mean, .low and .high, such as a `Paired`
             difference, which is then written with signs.
         digits: decimals. scale: multiplies all three; 100 for percentage points.
+        signed: write a plus sign, as for differences.
     """
-    sign = ""
     if low is None:
-        mean, low, high, sign = mean.mean, mean.low, mean.high, "+"
-    spec = f"{sign}.{digits}f"
+        mean, low, high, signed = mean.mean, mean.low, mean.high, True
+    spec = f"{'+' if signed else ''}.{digits}f"
     mean, low, high = (_text(float(x) * scale, spec) for x in (mean, low, high))
     return f"{mean} [{low}, {high}]"
 

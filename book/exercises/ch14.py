@@ -22,18 +22,15 @@ def design(function: callable, parts: Components):
         pair = returned(function(its), tuple)
         seeds, programs = (returned(x, int) for x in pair)
         if seeds < 2 or programs < 1 or cost(seeds, programs) > BUDGET:
-            return (
-                f"With {name} you return {seeds} seeds and {programs} programs, which"
-                f" {BUDGET:,} units do not buy (or fewer than two seeds)."
-            )
+            return f"With {name}: {seeds} seeds and {programs} programs cannot be had."
         options = [
             (s, int((BUDGET / 2 / s - RUN) / ANSWER)) for s in range(2, 17)
         ]
         least = min(its.error(s, p) for s, p in options if p > 0)
         if its.error(seeds, programs) > 1.01 * least:
             return (
-                f"With {name} your design has an error of"
-                f" {its.error(seeds, programs):.5f}; another has {least:.5f}."
+                f"With {name}: your error is {its.error(seeds, programs):.5f},"
+                f" and {least:.5f} can be had."
             )
     return "Right, for our noise and for other noise."
 
@@ -60,7 +57,7 @@ def score(function: callable, codes: list, success: object, inside: callable):
     if np.ptp(scores) == 0:
         return "All programs have the same score."
     rho, within = scipy_stats.spearmanr(scores, success)[0], inside(scores)
-    told = f"all programs {rho:+.2f}, inside levels {within:+.2f}."
+    told = f"all {rho:+.2f}, inside levels {within:+.2f}."
     if rho > -0.40 or within > -0.30:
-        return f"It does not predict well enough yet: {told}"
+        return f"Not enough yet: {told}"
     return f"Right: {told}"
