@@ -26,9 +26,10 @@ MAX_BYTES = 1_000_000
 MAX_LINE, MAX_LINE_WITH_TEXT = 79, 88
 MAX_CELLS, MAX_WORDS = 75, 3_600  # what a reader sees of a chapter
 MEDIAN_CODE, MAX_CODE, MAX_OUTPUT = 9, 25, 70  # lines; characters of a line
-TO_REWRITE = {f"{n:02d}" for n in range(3, 14)}  # shrinks as chapters are rewritten
+TO_REWRITE = {f"{n:02d}" for n in range(4, 14)}  # shrinks as chapters are rewritten
 CHAPTER = re.compile(r"\d\d-[a-z0-9-]+\.ipynb")
 DIRECTIVES = {"admonition", "exercise"}
+VIEW = "application/vnd.jupyter.widget-view+json"
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/~])(?:/home/|/Users/|/root/|/content/)[\w.-]+|\b[A-Z]:\\\\?Users"
 )
@@ -268,7 +269,7 @@ def length(nb):
                 "text/plain", ""
             )
             wide = max(map(len, text.splitlines()), default=0)
-            pretty = {"text/html", "text/markdown"} & set(output.get("data", {}))
+            pretty = {"text/html", "text/markdown", VIEW} & set(output.get("data", {}))
             if wide > MAX_OUTPUT and not pretty:
                 yield f"{_where(i, cell)}: a line of {wide} characters in its output"
 
