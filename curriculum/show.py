@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 
 from .sources import HAVE_DOCSTRINGS
 
-WIDEST = 70  # characters of a row of plain text: the column on a laptop
+WIDEST = 78  # characters of a row of plain text: as wide as a line of code
 
 
 class Table:
@@ -75,7 +75,7 @@ def show_table(
             one, whole numbers have thousands separators, others three decimals.
     Returns: `Table`. Columns in which every value is a number, or begins like one, are
         aligned to the right; None is shown as a dash.
-    Raises: ValueError: no rows, or a row of another length; text wider than 70 characters.
+    Raises: ValueError: no rows, or a row of another length; text wider than 78 characters.
     """
     rows = list(rows)
     if not rows:

@@ -38,7 +38,7 @@ def test_sequences_and_choices_of_columns():
         (([],), "rows is empty"),
         (([(1, 2)], ("a",)), "for 1 columns"),
         (([(1,)], ("a",), "", {"b": ".1f"}), "formats names 'b'"),
-        (([("x" * 80,)], ("a",)), "80 characters wide, allowed 70"),
+        (([("x" * 80,)], ("a",)), "80 characters wide, allowed 78"),
     ],
 )
 def test_unusable_tables_are_refused(given, said):

@@ -7,7 +7,7 @@
 - `holm` corrects for having asked several questions; `equivalent` asks the opposite one.
 
 Sources: Wilson (1927), Holm (1979), Efron & Tibshirani (1993), Card et al. (2020).
-Chapter 5 introduces the intervals, chapter 11 the tests.
+Chapter 6 explains the intervals and the tests.
 """
 
 from __future__ import annotations
