@@ -64,12 +64,12 @@ def paired(function: callable):
         mean, low, high = (returned(x, float) for x in given)
         true = stats.mean_interval(left - right)
         if abs(mean - true[0]) > 1e-6:
-            return (
-                f"For {left} and {right}\nthe mean is not {mean:.4f}."
-            )
+            return f"For {left} and {right}\nthe mean is not {mean:.4f}."
         normal = 1.96 * np.std(left - right, ddof=1) / len(left) ** 0.5
         if abs((high - low) / 2 - normal) < 1e-6:
             return "You used 1.96; with few seeds the factor is Student's."
         if abs(low - true[1]) > 1e-4 or abs(high - true[2]) > 1e-4:
-            return f"For {left} and {right}\nit is not {low:.4f} to {high:.4f}."
+            return (
+                f"For {left} and {right}\nit is not {low:.4f} to {high:.4f}."
+            )
     return "Right for three pairs of arms."
