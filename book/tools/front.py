@@ -6,14 +6,18 @@
   `results/`, the experiment, the machine, the versions and the commands to repeat it.
 - `assets/front.png` tells the study in one picture: three orders, and what came of them;
   it stands, with its numbers in words, between two marks in `intro.md` and in the README.
+- `assets/cards/` holds a small picture for each chapter, from its stored outputs.
 
 A test holds the committed texts against the results.
 """
 
+import base64
 import dataclasses
+import io
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 
 from curriculum import files
@@ -235,6 +239,34 @@ def draw(path, n: dict) -> None:
     figure.savefig(path, dpi=144, metadata={"Software": None})
 
 
+CARDS = {  # the figure of each chapter that its card on the front page shows
+    "01": "strips", "02": "families", "03": "labels", "04": "attention", "05": "forcing",
+    "06": "intervals", "07": "loss", "08": "matrix", "09": "pacing", "10": "plans",
+    "11": "study", "12": "roofline", "13": "record", "14": "rules",
+}  # fmt: skip
+CARD = (480, 270)  # pixels
+
+
+def draw_cards(folder) -> None:
+    """A small picture for every chapter, from the chapter's own stored output."""
+    from PIL import Image, ImageOps
+
+    folder.mkdir(exist_ok=True)
+    for number, figure in CARDS.items():
+        (path,) = BOOK.glob(f"{number}-*.ipynb")
+        cells = nbformat.read(path, as_version=4).cells
+        named = {
+            c.metadata.get("mystnb", {}).get("figure", {}).get("name"): c for c in cells
+        }
+        outputs = named[f"fig-{number}-{figure}"].outputs
+        png = next(
+            o.data["image/png"] for o in outputs if "image/png" in o.get("data", {})
+        )
+        picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+        card = ImageOps.pad(picture, CARD, color="white")
+        card.quantize(64).save(folder / f"{number}.png", optimize=True)
+
+
 MARKS = ("<!-- front: written by book/tools/front.py -->", "<!-- /front -->")
 
 
@@ -243,9 +275,10 @@ def place(text: str, folder: str, n: dict) -> str:
     head, rest = text.split(MARKS[0])
     _, tail = rest.split(MARKS[1])
     picture = f"![{alternative(n)}]({folder}assets/front.png)"
+    source = n["source"].replace("study study", "The study")
     caption = (
         "*A dot is one training run, a diamond the mean of eight; in brackets the 95 %"
-        f" interval of the difference from “shuffled”. The {n['source']}.*"
+        f" interval of the difference from “shuffled”. {source}.*"
     )
     return f"{head}{MARKS[0]}\n{picture}\n\n{caption}\n{MARKS[1]}{tail}"
 
@@ -263,6 +296,7 @@ def texts() -> dict[Path, str]:
 
 if __name__ == "__main__":
     draw(BOOK / "assets" / "front.png", numbers())
+    draw_cards(BOOK / "assets" / "cards")
     for path, text in texts().items():
         files.write_text(path, text)
         print(f"{path.relative_to(BOOK.parent)}: written", file=sys.stderr)
