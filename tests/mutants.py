@@ -730,6 +730,62 @@ MUTANTS: tuple[Mutant, ...] = (
             "experiments/test_joints_study.py::test_a_drawing_of_a_plan_shows_its_labels",
         ),
     ),
+    Mutant(
+        "a fact that is missing in the repetition counts as equal",
+        "experiments/reproduce.py",
+        "    for name in old | new:",
+        "    for name in old.keys() & new.keys():",
+        ("experiments/test_reproduce.py",),
+    ),
+    Mutant(
+        "any difference of a number is within tolerance",
+        "experiments/reproduce.py",
+        "elif a is not None and b is not None and abs(a - b) <= may:",
+        "elif a is not None and b is not None:",
+        ("experiments/test_reproduce.py",),
+    ),
+    Mutant(
+        "the spread between seeds is that between arms, too",
+        "experiments/reproduce.py",
+        "around = np.array(values) - np.mean(values)",
+        "around = np.array(values)",
+        ("experiments/test_reproduce.py",),
+    ),
+    Mutant(
+        "the dearest runs of a study are repeated, not the cheapest",
+        "experiments/reproduce.py",
+        "for turn, _, name in sorted(turns)[:runs]]",
+        "for turn, _, name in sorted(turns)[-runs:]]",
+        ("experiments/test_reproduce.py",),
+    ),
+    Mutant(
+        "a study of two corpora becomes tables of one",
+        "experiments/tables.py",
+        '    if len(keys) > 1:\n        raise ValueError(\n            f"study {found[0]',
+        '    if len(keys) > 9:\n        raise ValueError(\n            f"study {found[0]',
+        ("experiments/test_tables.py",),
+    ),
+    Mutant(
+        "a table's rows are shown in columns of another order",
+        "show.py",
+        "rows = [[row.get(name) for name in columns] for row in rows]",
+        "rows = [[row.get(name) for name in sorted(columns)] for row in rows]",
+        ("test_show.py",),
+    ),
+    Mutant(
+        "an interval shows its lower end twice",
+        "show.py",
+        'return f"{mean} [{low}, {high}]"',
+        'return f"{mean} [{low}, {low}]"',
+        ("test_show.py",),
+    ),
+    Mutant(
+        "a verdict of no difference without a test of it",
+        "evaluation/stats.py",
+        'return "ruled out" if c.equivalent < 0.05 else "open"',
+        'return "ruled out"',
+        ("book/test_exercises.py",),
+    ),
 )
 
 

@@ -250,3 +250,14 @@ def test_every_committed_record_can_be_run_by_this_version():
         for r in records.records(study, RESULTS):
             e = records.experiment(reproduce.whole(r))
             assert not records.differences(r, e) and e.study == study
+
+
+def test_a_fact_that_is_missing_is_outside(small):
+    """A group of programs that one of the records does not have."""
+    kept, again = small["hybrid"], copy.deepcopy(small["hybrid"])
+    groups = again["results"]["exact"]["execution"]["by_label"]
+    part = next(iter(groups))
+    del groups[part]
+    for pair in ((kept, again), (again, kept)):
+        names = {d.name for d in reproduce.compare(*pair, {}).outside}
+        assert f"exact execution {part} answers" in names
