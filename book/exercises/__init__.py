@@ -7,10 +7,11 @@
 - A mistake in the reader's own function ends as a sentence that names the mistake, and
   what it returns is looked at in the same way (`returned`).
 - The sentence begins with "Right" exactly where the answer is accepted.
-- `prove`, in the last hidden cell of a chapter's exercises, runs the checks on answers
-  that are known to be wrong, and on several that are right.
+- `prove` runs checks on answers that are known to be wrong, and on several that are right;
+  `tests/book/test_exercises.py` does so for every chapter.
 
-Used by all chapters; the contract of the notebooks (`book/tools/contract.py`) insists.
+A chapter's checks are in `chNN.py`, out of its readers' sight; the contract of the
+notebooks (`book/tools/contract.py`) insists.
 """
 
 import functools
