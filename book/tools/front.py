@@ -74,38 +74,51 @@ def unique(values) -> str:
     return ", ".join(sorted({str(v) for v in values}))
 
 
+def groups(found) -> dict[tuple, list[str]]:
+    """{what a command sets beside the schedule: the schedules that have it}."""
+    table: dict[tuple, list[str]] = {}
+    skip = {"schedule", "options", "seed", "scale", "study", "device"}
+    for r in found:
+        spec = r["spec"]
+        changed = dict(spec.get("options", {}))
+        for f in dataclasses.fields(Experiment):
+            if f.name not in skip and spec.get(f.name, f.default) != f.default:
+                changed[f.name] = spec[f.name]
+        names = table.setdefault(tuple(changed.items()), [])
+        if spec["schedule"] not in names:
+            names.append(spec["schedule"])
+    return table
+
+
 def describe(name: str, found: list[dict]) -> str:
     """The section of one study."""
     first = found[0]
-    arms = list(dict.fromkeys(r["spec"]["schedule"] for r in found))
+    arms = list(dict.fromkeys(map(records.arm, found)))
     seeds = sorted({r["spec"]["seed"] for r in found})
     clean = sum(map(records.as_planned, found))
     versions = [
         ", ".join(f"{k} {v}" for k, v in r["provenance"]["versions"].items())
         for r in found
     ]
-    spec = first["spec"]
-    changed = dict(spec.get("options", {}))
-    for f in dataclasses.fields(Experiment):
-        if f.name not in ("schedule", "options", "seed", "scale", "study", "device"):
-            if spec.get(f.name, f.default) != f.default:
-                changed[f.name] = spec[f.name]
-    every = (
-        f"python -m curriculum experiment schedule={','.join(arms)}"
-        f" seed={','.join(map(str, seeds))} scale={first['spec']['scale']} study={name}"
-        + "".join(f" {k}={v}" for k, v in changed.items())
+    scale = first["spec"]["scale"]
+    every = "\n".join(
+        f"python -m curriculum experiment schedule={','.join(names)}"
+        f" seed={','.join(map(str, seeds))} scale={scale} study={name}"
+        + "".join(f" {k}={v}" for k, v in settings)
+        + " --results again"
+        for settings, names in groups(found).items()
     )
     if name == "study":  # its blocks are trained together
-        every = "python -m curriculum study --minutes 10"
+        every = "python -m curriculum study --minutes 10 --results again"
     where = "on one GPU: " if name == "study" else ""
     commands = (
         f"# {where}some of its runs, compared number by number\n"
         f"python -m curriculum reproduce {name}\n\n"
-        f"# {where}all of them, into a folder of their own\n{every} --results again"
+        f"# {where}all of them, into a folder of their own\n{every}"
     )
     hours = sum(r["cost"]["seconds"] for r in found) / 3600
     rows = {
-        "Runs": f"{len(found)}: {', '.join(arms)}; seeds {', '.join(map(str, seeds))}",
+        "Runs": f"{len(found)}: {'; '.join(arms)}; seeds {', '.join(map(str, seeds))}",
         "Model": f"{first['parameters']:,} parameters ({first['scale']['size']})",
         "Training": f"{first['scale']['steps']:,} steps of {first['scale']['batch']}"
         f" programs; {min(r['cost']['tokens'] for r in found):,} to"
