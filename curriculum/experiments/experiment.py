@@ -23,6 +23,7 @@ import torch
 from .. import difficulty, files, model, tensors, training
 from ..data.corpus import Corpus, CorpusSpec, build, split
 from ..evaluation import evaluate
+from ..evaluation.answers import PROTOCOLS, TASKS, Answers, Question, pack
 from ..ordering import audit, check
 from ..ordering.plan import Plan, preflight
 from ..sources import code_digest
@@ -168,7 +169,7 @@ class Arm:
     scale: Scale
     data: Data
     plan: Plan
-    _measured: tuple = (None, None)  # (step, results)
+    _measured: tuple = (None, None, None)  # (step, results, answers)
 
     def fresh_model(self) -> model.GPT:
         """A model whose first weights depend on the seed alone, not on the arm."""
@@ -286,26 +287,22 @@ class Arm:
         Evaluated once for each state of the model.
         """
         if self._measured[0] != self.state.step:
-            self._measured = self.state.step, self._evaluate()
+            self._measured = self.state.step, *self._evaluate()
         return self._measured[1]
 
-    def _evaluate(self) -> dict:
-        data, corpus = self.data, self.data.corpus
-        ids = self.test_ids()
-        found = evaluate.evaluations(
-            self.model, corpus, ids, data.labels[ids], seed=self.experiment.seed
-        )
-        answers = evaluate.execution(self.model, corpus, ids[:12])
+    def _evaluate(self) -> tuple[dict, list[Answers]]:
+        corpus, ids, seed = self.data.corpus, self.test_ids(), self.experiment.seed
+        questions = [Question(task, p, seed) for p in PROTOCOLS for task in TASKS]
+        answers = evaluate.ask(self.model, corpus, ids, questions)
+        found = evaluate.summed_up(answers, corpus, self.data.labels[ids])
+        exact = answers[questions.index(Question("execution", "exact", seed))]
         found["examples"] = [
             {"code": corpus.codes[i], "truth": t, "predicted": p}
             for i, t, p in zip(
-                answers.ids.tolist(),
-                answers.truth or [],
-                answers.predicted or [],
-                strict=True,
+                ids.tolist(), exact.truth or [], exact.predicted or [], strict=True
             )
-        ]
-        return found
+        ][:12]
+        return found, answers
 
     def record(self, results: dict) -> dict:
         """Everything a reader needs to trust the results, as plain JSON values."""
@@ -343,8 +340,19 @@ class Arm:
             "sources": code_digest("results"),
         }
 
-    def save(self, results: dict, root="results", weights: bool | None = None) -> Path:
-        """Write the record, and the weights too (None: where the scale keeps them)."""
+    def save(
+        self,
+        results: dict,
+        root="results",
+        weights: bool | None = None,
+        answers: list[Answers] | None = None,
+    ) -> Path:
+        """Write the record, beside it the answers to every test program, and the weights.
+
+        Args:
+            results: of `measure`, whose answers are kept; or others, with their `answers`.
+            weights: None keeps them where the scale says so.
+        """
         records.kept(self.experiment, root)  # refuses another experiment's file
         path = records.record_path(self.experiment, root)
         if self.scale.keep_weights if weights is None else weights:
@@ -354,4 +362,8 @@ class Arm:
                 "alphabet": self.data.corpus.tokenizer.alphabet,
             }
             training.save_weights(path.with_suffix(".safetensors"), self.model, about)
-        return files.write_json(path, self.record(results))
+        if answers is None and results is self._measured[1]:
+            answers = self._measured[2]
+        if answers:
+            files.write_json(path.parent / "answers" / path.name, pack(answers))
+        return files.write_json(path, self.record(results))  # last: it says "done"

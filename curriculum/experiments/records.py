@@ -273,12 +273,12 @@ def by_arm(found: list[dict], figure, key=arm) -> dict[str, np.ndarray]:
 
 
 def answers_path(record: dict, root="results") -> Path:
-    """Where the answers of a run of the study lie, if it kept them."""
+    """Where the answers of a run lie, if it kept them."""
     return Path(root) / record["spec"]["study"] / "answers" / f"{record['name']}.json"
 
 
 def answers(record: dict, root="results") -> list[Answers]:
-    """The answers to every test program that a run of the study left beside its record.
+    """The answers to every test program that a run left beside its record.
 
     Raises: ValueError: the file is missing, damaged, changed, or holds no answers.
     """

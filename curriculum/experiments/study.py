@@ -23,9 +23,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import files
 from ..data.corpus import Corpus
-from ..evaluation.answers import PROTOCOLS, TASKS, Question, pack
+from ..evaluation.answers import PROTOCOLS, TASKS, Question
 from ..evaluation.evaluate import summed_up
 from ..evaluation.fast import ask
 from ..model import GPT, GPTConfig
@@ -180,7 +179,7 @@ def answer(weights, config: GPTConfig, corpus: Corpus, ids, labels, seed: int) -
     found = summed_up(answers, corpus, labels)
     for a in answers:
         a.ids = np.asarray(ids)
-    return {"results": found, "answers": pack(answers)}
+    return {"results": found, "answers": answers}
 
 
 def _collect(waiting, root, keep, show, wait: bool = False) -> None:
@@ -190,10 +189,7 @@ def _collect(waiting, root, keep, show, wait: bool = False) -> None:
         if not wait and not job.done():
             continue
         said = job.result()
-        path = record_path(
-            arm.experiment, root
-        )  # the record comes last: it says "done"
-        files.write_json(path.parent / "answers" / path.name, said["answers"])
-        arm.save(said["results"], root, weights=arm.experiment.seed in keep)
+        keep_weights = arm.experiment.seed in keep
+        arm.save(said["results"], root, keep_weights, said["answers"])
         waiting.remove(pair)
         show(f"  {arm.experiment.name}: tested")

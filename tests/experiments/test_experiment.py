@@ -13,6 +13,7 @@ import torch
 
 from curriculum import files
 from curriculum.__main__ import main
+from curriculum.evaluation.answers import Question
 from curriculum.experiments import experiment, records, sweep
 from curriculum.experiments import spec as X
 from curriculum.ordering import schedules
@@ -148,8 +149,34 @@ def test_a_record_says_what_it_needs_to(record):
         for task in ("token", "line", "execution"):
             found = kept["results"][protocol][task]
             assert found["low"] <= found["accuracy"] <= found["high"]
+
     text = json.dumps(kept)
     assert str(root) not in text and "/root" not in text  # no path of this machine
+
+
+def test_a_record_has_the_answers_beside_it(record):
+    """Every test program is asked, and the figures can be counted again."""
+    e, kept, root = record
+    every = records.answers(kept, root)
+    assert len(every) == 6
+    for a in every:
+        found = kept["results"][a.question.protocol][a.question.task]
+        group = np.ones(len(a.ids), bool)
+        if a.question == Question("execution", "exact", e.seed):
+            group = ~a.empty
+            shown = [x["predicted"] for x in kept["results"]["examples"]]
+            assert shown == a.predicted[:12]
+        assert len(a.ids) == kept["corpus"]["test"]
+        assert a.right[group].sum() == found["right"]
+        assert a.total[group].sum() == found["total"]
+
+
+def test_results_that_were_not_measured_here_leave_no_answers(resolved, tmp_path):
+    arm = resolved(seed=78)
+    arm.train()
+    found = {**arm.measure()}  # the same values, from elsewhere
+    path = arm.save(found, tmp_path, weights=False)
+    assert not (path.parent / "answers").exists()
 
 
 def test_records_are_read_back_in_the_books_order(record):
@@ -341,11 +368,9 @@ def test_committed_records_are_those_of_their_experiments():
 
 def test_the_test_programs_are_evaluated_once(resolved, monkeypatch):
     arm, calls = resolved(seed=77), []
-    evaluations = experiment.evaluate.evaluations
+    ask = experiment.evaluate.ask
     monkeypatch.setattr(
-        experiment.evaluate,
-        "evaluations",
-        lambda *a, **k: calls.append(1) or evaluations(*a, **k),
+        experiment.evaluate, "ask", lambda *a, **k: calls.append(1) or ask(*a, **k)
     )
     before = arm.measure()
     assert arm.measure() is before and len(calls) == 1

@@ -113,6 +113,17 @@ def test_the_committed_study_agrees_with_its_answers():
     assert len(digests) == 44  # restarts change the learning rate, not the plan
 
 
+def test_the_committed_block_of_scores_agrees_with_its_answers():
+    root = Path(__file__).parents[2] / "book" / "results"
+    found = records.records("scores", root)
+    right = records.right(found, root)
+    assert {arm: len(seeds) for arm, seeds in right.items()} == dict.fromkeys(right, 4)
+    assert len(right) == 4 and all(records.as_planned(r) for r in found)
+    for r in found:
+        own = right[records.arm(r)][r["spec"]["seed"]].mean()
+        assert own == pytest.approx(records.accuracy(r))
+
+
 def test_the_committed_test_programs_are_those_that_were_asked(smoke):
     """Their programs print what the answers say, and begin as every July corpus does."""
     root = Path(__file__).parents[2] / "book" / "results"
