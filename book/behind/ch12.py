@@ -29,7 +29,6 @@ KINDS = {  # a column of the profile: the operations that belong to it
     "attention": ("_scaled_dot_product",),
     "GELU": ("gelu",),
     "norm": ("native_layer_norm",),
-    "optimizer": ("_fused_adam", "_foreach", "lerp", "addcdiv"),
 }
 
 
@@ -161,6 +160,11 @@ def saved_bytes(shape, rows, length):
     return sum(size for size, _ in kept.values())
 
 
+def intensity(n, k, m, size=4):
+    """Operations per byte of an (n, k) by (k, m) product."""
+    return 2 * n * k * m / (size * (n * k + k * m + n * m))
+
+
 def parts(width, rows, device):
     """{name: (function, operations, bytes)} at one layer's shapes."""
     x = torch.randn(rows, width, device=device)
@@ -227,6 +231,22 @@ def changes(found):
         name = _today(idea["tried"]).split(", in place")[0]
         rows.append((name, idea["ratio"], reach, None))
     return rows
+
+
+def speeds(found):
+    """[(models at once, characters a second, range)] of a study's records.
+
+    On a GPU, models that were trained at once have the same seconds: those of all.
+    """
+    costs = [r["cost"] for r in found]
+    if "cpu" in costs[0]["device"]:
+        rates = [c["tokens"] / c["seconds"] for c in costs]
+        reach = f"{min(rates):,.0f} to {max(rates):,.0f}"
+        return [(1, float(np.median(rates)), reach)]
+    groups = {}
+    for c in costs:
+        groups.setdefault(c["seconds"], []).append(c["tokens"])
+    return [(len(t), sum(t) / s, None) for s, t in groups.items()]
 
 
 def _today(text):
