@@ -75,8 +75,11 @@ def draw_roofline(peak, bandwidth, points):
 def draw_orders(orders, taken):
     """Seconds of eight measurements of A and B, in two orders."""
     figure, pair = plt.subplots(1, len(orders), figsize=(7, 2.4), sharey=True)
-    for axes, order in zip(pair, orders, strict=True):
-        colours = [plots.BLUE if name == "A" else plots.ORANGE for name in order]
+    titles = "one after the other", "in turns"
+    for axes, order, title in zip(pair, orders, titles, strict=True):
+        axes.set_title(title)
+        look = {"A": plots.BLUE, "B": plots.ORANGE}
+        colours = [look[name] for name in order]
         axes.bar(range(len(order)), taken, color=colours, width=0.7)
         axes.set_xticks(range(len(order)), order)
         axes.grid(axis="x", visible=False)
@@ -119,11 +122,13 @@ def draw_cores(jobs, products=12, seed=3):
     for each in halves:
         for core, seconds in enumerate(each):
             _bar(pair[0], core, start, seconds, plots.BLUE)
-            _bar(pair[0], core, start + seconds, each.max() - seconds, "white")
+            gap = each.max() - seconds
+            if gap:
+                _bar(pair[0], core, start + seconds, gap, "white")
         start += each.max()
     for core, begin, seconds in longest_first(jobs, 2):
         _bar(pair[1], core, begin, seconds, plots.BLUE)
-    titles = "every product cut in two", "micro-batches whole, the longest first"
+    titles = "every product cut in two", "whole micro-batches, longest first"
     for axes, title in zip(pair, titles, strict=True):
         axes.set_title(title)
         axes.set(xlim=(0, start * 1.01), ylim=(1.6, -0.6), xticks=[])
@@ -143,8 +148,9 @@ def _bar(axes, lane, start, seconds, colour, height=0.7):
 def draw_calls(issue=1.0, small=0.3, large=1.8, calls=8):
     """Calls that are issued by a processor and computed by a GPU."""
     figure, pair = plt.subplots(2, 1, figsize=(7, 3.6), sharex=True)
-    titles = "small products: the GPU waits for calls", (
-        "large products: the GPU is always busy"
+    titles = (
+        "small products: the GPU waits for calls",
+        "large products: the GPU is always busy",
     )
     for axes, work, title in zip(pair, (small, large), titles, strict=True):
         starts, end = timeline(issue, work, calls)
@@ -163,25 +169,30 @@ def draw_calls(issue=1.0, small=0.3, large=1.8, calls=8):
 def draw_stack(members=4):
     """M products in M calls, and the same in one call on a stack."""
     figure, pair = plt.subplots(1, 2, figsize=(7, 2.9))
-    for axes, together in zip(pair, (False, True), strict=True):
-        for m in reversed(range(members)):
-            x, y = (0.32 * m, 0.22 * m) if together else (0, 1.25 * m)
-            for left, width, name in ((0, 1.6, "x"), (3.3, 1.1, "W")):
-                box = Rectangle((left + x, y), width, 0.9, facecolor=PALE,
-                                edgecolor=plots.BLUE)  # fmt: skip
-                axes.add_patch(box)
-                if m == 0 or not together:
-                    axes.text(left + x + width / 2, y + 0.45, f"{name}[{m}]",
-                              ha="center", va="center")  # fmt: skip
-            if m == 0 or not together:
-                axes.text(2.95 if together else 2.45, y + 0.45, "@",
-                          ha="center", va="center")  # fmt: skip
-            if not together:
-                axes.text(5.0, y + 0.45, f"call {m + 1}", va="center")
-        if together:
-            axes.text(5.6, 0.75, "one call", va="center")
-        axes.set_title("one model after the other" if not together else "stacked")
-        axes.set(xlim=(-0.2, 7), ylim=(-0.3, 1.25 * members), xticks=[], yticks=[])
+
+    def product(axes, x, y, names):
+        for left, width, name in zip((0, 3.3), (1.6, 1.1), names, strict=True):
+            box = Rectangle((left + x, y), width, 0.9, facecolor=PALE,
+                            edgecolor=plots.BLUE)  # fmt: skip
+            axes.add_patch(box)
+            middle = left + x + width / 2
+            axes.text(middle, y + 0.45, name, ha="center", va="center")
+
+    for m in range(members):
+        y = 1.25 * (members - 1 - m)
+        product(pair[0], 0, y, (f"x[{m}]", f"W[{m}]"))
+        pair[0].text(2.45, y + 0.45, "@", ha="center", va="center")
+        pair[0].text(5.0, y + 0.45, f"call {m + 1}", va="center")
+    for m in reversed(range(members)):
+        names = ("x[0]", "W[0]") if m == 0 else ("", "")
+        product(pair[1], 0.32 * m, 1.5 + 0.22 * m, names)
+    pair[1].text(2.95, 1.95, "@", ha="center", va="center")
+    pair[1].text(5.6, 2.25, "one call", va="center")
+    titles = "one model after the other", "stacked"
+    for axes, title in zip(pair, titles, strict=True):
+        axes.set_title(title)
+        axes.set(xlim=(-0.2, 7.2), ylim=(-0.3, 1.25 * members))
+        axes.set(xticks=[], yticks=[])
         _bare(axes)
     plt.show()
 
@@ -194,7 +205,8 @@ def draw_cache(prompt=5, new=4):
             for place in range(prompt + row):
                 fresh = not cached or row == 0 or place == prompt + row - 1
                 colour = plots.BLUE if fresh else PALE
-                axes.add_patch(Rectangle((place, -row), 0.85, 0.7, facecolor=colour))
+                box = Rectangle((place, -row), 0.85, 0.7, facecolor=colour)
+                axes.add_patch(box)
         axes.set(xlim=(-0.3, prompt + new), ylim=(-new + 0.6, 1.2))
         axes.set_title("with a cache" if cached else "without a cache")
         axes.set(xlabel="place in the text", xticks=[])
