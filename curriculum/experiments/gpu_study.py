@@ -1,7 +1,7 @@
 """A full comparison on one GPU, unattended, within a time budget.
 
 - Measures first: characters a second for 1, 4, 16 and 64 models at once, in float32 and
-  bfloat16, with and without recorded work. The table is kept; chapter 12 draws it.
+  bfloat16, with and without recorded work. The table is kept.
 - Plans from that table which arms and seeds can be finished in the time that is left,
   and says so before it trains.
 - Arms and seeds learn together in one process, are evaluated, and leave the same records
@@ -9,7 +9,7 @@
   on from its checkpoint the next time.
 - Without a GPU it does the same, slowly: that is how it is tested.
 
-Run it with `python -m curriculum full --minutes 25`. Chapter 12 explains the table.
+Run it with `python -m curriculum full --minutes 25`. Chapter 12 says why.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a large corpus costs: time a program for each step of the work, and memory.
 
-    python -m curriculum.bench.corpus_sizes --sizes 10000,100000,1000000 --out FILE
+    python -m curriculum.experiments.bench.corpus_sizes --sizes 10000,100000,1000000 --out FILE
 
 - Every size has a process of its own, so that its peak memory is its own. The peak is
   that of this process plus that of the sandbox, as the system counts them: from above,
@@ -10,7 +10,7 @@
 - The table is in processor time, of this process and the sandbox together: what one core
   has to do, however busy the machine is. The file has the seconds on the wall as well.
 
-Chapter 12 reads the file in `book/results/bench/`.
+The file is `book/results/bench/corpus-sizes.json`; chapter 12 names it.
 """
 
 import argparse

@@ -7,7 +7,7 @@
 
     python -m curriculum.experiments.bench.steps --out book/results/bench/steps.json
 
-Chapter 12 draws the first and prints the second.
+Chapter 12 has both in one table.
 """
 
 from __future__ import annotations
