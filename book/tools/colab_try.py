@@ -1,9 +1,10 @@
 """Runs a notebook as a stranger would: one file, an empty folder, no book installed.
 
-- The kernel's Python knows the libraries and not `curriculum`. `stranger` makes one from
-  this environment: a bare one that may look into this one's libraries, in which an
-  editable installation does not count. `colab_environment` makes one like Colab's, with
-  libraries of its own, without radon and papermill.
+- The kernel's Python knows the libraries and not `curriculum`: it is a bare environment
+  that may look into another one's libraries, where an editable installation does not
+  count. What a notebook installs goes into the bare one, which is new for each notebook.
+- The other one is this, or one like Colab's (`colab_environment`): the libraries that
+  Colab has, with its old widgets, without radon and papermill.
 - No git, no PYTHONPATH, a home folder and a folder for runs of its own.
 - The comparison is nbval's, strict, cell by cell, as in `make test`.
 """
@@ -14,7 +15,6 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -36,18 +36,18 @@ class Tried(NamedTuple):
     left: list[str]  # names in the notebook's folder afterwards
 
 
-def stranger(folder: Path) -> str:
-    """A Python with this environment's libraries, in which the book is not installed."""
-    subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True
-    )
-    python = str(folder / "bin" / "python")
+def stranger(folder: Path, python: str = sys.executable) -> str:
+    """A Python with the libraries of `python`, in which the book is not installed."""
+    subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
+    found = str(folder / "bin" / "python")
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = subprocess.check_output([python, "-c", ask], encoding="utf-8").strip()
-    # Folders named in a .pth file are searched; .pth files inside them are not read.
-    text = sysconfig.get_path("purelib") + "\n"
-    Path(site, "libraries.pth").write_text(text, encoding="utf-8")
-    return python
+    theirs, own = (
+        subprocess.check_output([p, "-c", ask], encoding="utf-8").strip()
+        for p in (python, found)
+    )
+    # A folder that a .pth file names is searched; .pth files inside it are not read.
+    Path(own, "libraries.pth").write_text(f"{theirs}\n", encoding="utf-8")
+    return found
 
 
 def colab_environment(folder: Path, python: str = sys.executable) -> str:
@@ -65,7 +65,7 @@ def run(notebook: Path, python: str, timeout: int = 900, **environment: str) -> 
     """Execute the file `notebook` alone, and compare its outputs.
 
     Args:
-        python: that runs the kernel.
+        python: whose libraries the kernel has.
         timeout: seconds a cell may take.
         environment: more variables for the kernel.
     """
@@ -74,9 +74,10 @@ def run(notebook: Path, python: str, timeout: int = 900, **environment: str) -> 
         work = home / "work"
         work.mkdir()
         shutil.copy(notebook, work)
+        kernel = stranger(home / "bare", python)
         spec = home / "jupyter" / "kernels" / KERNEL / "kernel.json"
         spec.parent.mkdir(parents=True)
-        argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [kernel, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         text = json.dumps({"argv": argv, "display_name": KERNEL, "language": "python"})
         spec.write_text(text, encoding="utf-8")
         # The libraries' own settings stay; what would lead to the book goes.
@@ -87,7 +88,7 @@ def run(notebook: Path, python: str, timeout: int = 900, **environment: str) -> 
         }
         kept |= {
             "HOME": str(home),
-            "PATH": str(Path(python).parent),  # no git
+            "PATH": str(Path(kernel).parent),  # no git
             "JUPYTER_PATH": str(home / "jupyter"),
             "CURRICULUM_CACHE": str(home / "runs"),
             **environment,
