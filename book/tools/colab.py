@@ -166,18 +166,26 @@ def main(words=None) -> int:
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK")
     parser.add_argument("--out", type=Path, default=OUT, help="folder of the files")
     parser.add_argument("--try", dest="run", action="store_true", help="run them, too")
-    parser.add_argument("--python", help="of the environment that runs them")
+    parser.add_argument(
+        "--environment",
+        type=Path,
+        help="with libraries like Colab's, made here if need be (default: this one's)",
+    )
+    parser.add_argument("--python", default=sys.executable, help="that makes it")
     a = parser.parse_args(words)
-    status = 0
+    python, status = sys.executable, 0
+    if a.run:
+        import colab_try
+
+        if a.environment:
+            python = colab_try.colab_environment(a.environment.absolute(), a.python)
     for path in a.notebooks or sorted(BOOK.glob("*.ipynb")):
         if path.resolve().parent == a.out.resolve():
             parser.error(f"--out is {a.out}, where {path.name} lies; name another")
         made = make(path, a.out)
         print(sizes(made), flush=True)
         if a.run:
-            import colab_try
-
-            found = colab_try.run(made, a.python or sys.executable)
+            found = colab_try.run(made, python)
             print(f"  {found.summary}", flush=True)
             status |= not found.passed
     return status
