@@ -219,5 +219,7 @@ def test_other_paths_are_left_alone(tmp_path, monkeypatch):
 
 def test_a_package_without_a_book_keeps_results_where_it_works(tmp_path, monkeypatch):
     monkeypatch.delenv("CURRICULUM_RESULTS", raising=False)
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "site" / "curriculum" / "f.py"))
+    monkeypatch.setattr(
+        files, "__file__", str(tmp_path / "site" / "curriculum" / "f.py")
+    )
     assert files.results_folder() == Path("results")

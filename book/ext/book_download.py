@@ -21,7 +21,9 @@ from sphinx.errors import ExtensionError
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import colab  # noqa: E402
 
-TITLE = "Download this notebook; it runs by itself, in Colab, Kaggle, JupyterLab or VS Code"
+TITLE = (
+    "Download this notebook; it runs by itself, in Colab, Kaggle, JupyterLab or VS Code"
+)
 LINK = re.compile(
     r'<a href="(?P<url>[^"]*_sources/[^"]*\.ipynb)" (?:target="_blank"|download)'
     r'(?P<between>\s+class="[^"]*btn-download-source-button[^"]*"\s+)title="[^"]*"'

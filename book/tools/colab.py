@@ -45,21 +45,21 @@ LINE = 120  # characters of base64 in a line
 ONLY_FOR_SWEEPS = {"papermill", "nbformat"}  # of the package's dependencies
 
 
-def code_files(name: str) -> list[Path]:
-    """The package, and the helpers of the notebook `name`."""
-    found = sorted((ROOT / "curriculum").rglob("*.py"))
-    chapter = f"ch{name[:2]}.py"
-    for room in ("behind", "exercises"):
-        found += [p for n in ("__init__.py", chapter) if (p := BOOK / room / n).exists()]
-    return found
+def package() -> tuple[Path, ...]:
+    """The files of the package, the same in every notebook."""
+    return tuple(sorted((ROOT / "curriculum").rglob("*.py")))
 
 
-def result_files(name: str) -> list[Path]:
-    """What the notebook `name` reads below `book/`."""
-    return [BOOK / file for file in reads.files(reads.entries().get(name, []))]
+def own_files(name: str) -> tuple[Path, ...]:
+    """Helpers of the notebook `name`, and what it reads below `book/`."""
+    names = ("__init__.py", f"ch{name[:2]}.py")
+    helpers = [BOOK / room / n for room in ("behind", "exercises") for n in names]
+    listed = [BOOK / file for file in reads.files(reads.entries().get(name, []))]
+    return tuple([*filter(Path.exists, helpers), *listed])
 
 
-def archive(paths: list[Path]) -> bytes:
+@functools.cache
+def archive(paths: tuple[Path, ...]) -> bytes:
     """`paths` as they lie in the book, in one compressed tar file; the smaller of two."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -69,8 +69,7 @@ def archive(paths: list[Path]) -> bytes:
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
     plain = buffer.getvalue()
-    best = 9 | lzma.PRESET_EXTREME
-    return min(bz2.compress(plain), lzma.compress(plain, preset=best), key=len)
+    return min(bz2.compress(plain), lzma.compress(plain), key=len)
 
 
 @functools.cache
@@ -78,7 +77,9 @@ def version() -> str:
     """Eight hex digits of all that any notebook carries."""
     paths = [p for room in ("behind", "exercises") for p in (BOOK / room).glob("*.py")]
     paths += (ROOT / "curriculum").rglob("*.py")
-    paths += [BOOK / f for entry in reads.entries().values() for f in reads.files(entry)]
+    paths += [
+        BOOK / f for entry in reads.entries().values() for f in reads.files(entry)
+    ]
     found = hashlib.sha256()
     for path in sorted(set(paths)):
         name = path.relative_to(ROOT).as_posix()
@@ -89,7 +90,9 @@ def version() -> str:
 def needed(nb) -> list[str]:
     """Libraries the notebook uses, as the package's own list names them."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    names = [Requirement(d).name for d in tomllib.loads(text)["project"]["dependencies"]]
+    names = [
+        Requirement(d).name for d in tomllib.loads(text)["project"]["dependencies"]
+    ]
     code = "\n".join(c.source for c in nb.cells if c.cell_type == "code")
     sweeps = re.search(r"\bpapermill\b|\bsweep\b", code)
     return [n for n in names if sweeps or n not in ONLY_FOR_SWEEPS]
@@ -97,17 +100,16 @@ def needed(nb) -> list[str]:
 
 def cell_source(nb, name: str) -> str:
     """Source of the cell that takes the place of the install cell."""
-    code, results = archive(code_files(name)), archive(result_files(name))
-    lines = []
-    for data in (code, results):
-        text = base64.b64encode(data).decode()
-        lines.append("\n".join(re.findall(f".{{1,{LINE}}}", text)))
+    texts = []
+    for paths in (package(), own_files(name)):
+        text = base64.b64encode(archive(paths)).decode()
+        texts.append("\n".join(re.findall(f".{{1,{LINE}}}", text)))
     fields = {
         'VERSION = "VERSION"': f'VERSION = "{version()}"',
         "READS_RECORDS = True": f"READS_RECORDS = {name != 'experiment.ipynb'}",
         'NEEDED = "NEEDED"': f'NEEDED = "{" ".join(needed(nb))}"',
-        'CODE, RESULTS = "", ""': 'CODE = """\n{}\n"""\nRESULTS = """\n{}\n"""'.format(
-            *lines
+        'PACKAGE, OWN = "", ""': 'PACKAGE = """\n{}\n"""\nOWN = """\n{}\n"""'.format(
+            *texts
         ),
     }
     text = TEMPLATE.read_text(encoding="utf-8").rstrip("\n")
@@ -152,12 +154,12 @@ def make(path: Path, folder: Path) -> Path:
 
 def sizes(path: Path) -> str:
     """One line: how large the twin is, and of what."""
-    code, results = (
-        len(archive(f(path.name))) * 4 // 3 for f in (code_files, result_files)
+    code, own = (
+        len(archive(paths)) * 4 // 3 for paths in (package(), own_files(path.name))
     )
     return (
-        f"{path.name}: {path.stat().st_size / 1000:,.0f} kB, of which code"
-        f" {code / 1000:,.0f} kB, results {results / 1000:,.0f} kB"
+        f"{path.name}: {path.stat().st_size / 1000:,.0f} kB, of which the package"
+        f" {code / 1000:,.0f} kB, helpers and results {own / 1000:,.0f} kB"
     )
 
 
@@ -187,6 +189,10 @@ def main(words=None) -> int:
         if a.run:
             found = colab_try.run(made, python)
             print(f"  {found.summary}", flush=True)
+            if not found.passed:
+                log = made.with_suffix(".log")
+                log.write_text(found.said, encoding="utf-8")
+                print(f"  what differs: {log}", flush=True)
             status |= not found.passed
     return status
 

@@ -1,6 +1,7 @@
 # @title Set-up: run this cell first. It unpacks the book's code and installs what is missing
-# This notebook needs no other file: the texts CODE and RESULTS below hold the package
-# `curriculum` and the results that the chapter reads. They are unpacked into a folder of their own.
+# This notebook needs no other file: the texts PACKAGE and OWN below hold the package
+# `curriculum`, the chapter's helpers and the results that it reads. They are unpacked
+# into a folder of their own, `curriculum-book-...`.
 # Libraries are installed where they are missing; those that are there stay as they are.
 import base64
 import importlib.metadata
@@ -86,7 +87,10 @@ def _runs_folder(here):
         return Path(known), "a run that was cut short goes on from there"
     if DRIVE.is_dir() and _can_hold_runs(DRIVE / "curriculum-runs"):
         found = DRIVE / "curriculum-runs"
-        return found, "your Google Drive: they outlive this session and go on from there"
+        return (
+            found,
+            "your Google Drive: they outlive this session and go on from there",
+        )
     return here / "curriculum-runs", (
         "where sessions end, as in Colab and Kaggle, download this folder if you want to "
         "go on later (in Colab, mounting Google Drive before this cell also keeps it)"
@@ -119,7 +123,7 @@ def _say_device():
 
 
 def _set_up():
-    here, book = Path.cwd(), _unpack(CODE, RESULTS) / "book"
+    here, book = Path.cwd(), _unpack(PACKAGE, OWN) / "book"
     loaded = getattr(sys.modules.get("curriculum"), "__file__", None)
     if loaded and Path(loaded).resolve().parents[1] != book.resolve().parent:
         raise RuntimeError(
@@ -144,7 +148,7 @@ def _set_up():
     print(f"Runs are kept in {runs}: {meaning}.")
 
 
-CODE, RESULTS = "", ""
+PACKAGE, OWN = "", ""
 
 if __name__ == "__main__":
     _set_up()

@@ -108,6 +108,6 @@ def run(notebook: Path, python: str, timeout: int = 900, **environment: str) -> 
         )  # fmt: skip
         left = sorted(p.name for p in work.iterdir())
     counts = done.stdout.strip().splitlines()[-1:] or [done.stderr.strip()[-200:]]
-    failed = re.findall(r"^FAILED .*?::(\S+)", done.stdout, re.MULTILINE)
+    failed = re.findall(r"^FAILED .*?::(.+?)(?: - |$)", done.stdout, re.MULTILINE)
     summary = " ".join([counts[0].strip("= "), *failed])
     return Tried(done.returncode == 0, summary, done.stdout + done.stderr, left)
