@@ -18,7 +18,9 @@ sys.path.insert(0, str(ROOT / "book" / "ext"))
 
 import book_download  # noqa: E402
 import colab  # noqa: E402
+import colab_pages  # noqa: E402
 import colab_try  # noqa: E402
+import install_cell  # noqa: E402
 import reads  # noqa: E402
 
 PATHS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -317,3 +319,18 @@ def test_the_download_button_saves_the_notebook():
     assert book_download.with_download(html) == html
     with pytest.raises(ValueError, match="no download button"):
         book_download.with_download(BUTTON.replace(".ipynb", ".md"))
+
+
+def test_pages_say_what_the_settings_make_true():
+    url, _ = install_cell.repository()
+    for path, text in colab_pages.pages(url).items():
+        stored = path.read_text(encoding="utf-8")
+        assert stored == text, "run python book/tools/colab_pages.py"
+
+
+def test_only_with_an_address_pages_promise_a_colab_button():
+    url = "https://github.com/owner/name"
+    for path, text in colab_pages.texts(url).items():
+        assert "Colab button" in text and "no Colab button" not in text
+        without = colab_pages.texts("")[path]
+        assert "have a Colab button" not in without and url not in without
