@@ -293,6 +293,21 @@ def test_a_mounted_drive_keeps_the_runs(made, bare, tmp_path):
     assert done.stdout.strip().splitlines()[-1] == mine
 
 
+GPU = """import torch
+torch.cuda.is_available = lambda: True
+torch.cuda.get_device_name = lambda *_: "Tesla T4"
+"""
+
+
+def test_a_gpu_is_named(made, bare, tmp_path):
+    nb = nbformat.read(made[LIGHT[1]], as_version=4)
+    cell = next(c for c in nb.cells if c.id == "install")
+    cell.source = GPU + cell.source
+    nbformat.write(nb, path := tmp_path / LIGHT[1])
+    done, _, _ = set_up(path, bare, tmp_path)
+    assert done.stdout.startswith("Device: cuda; a GPU is present: Tesla T4. Exp")
+
+
 def test_a_copy_in_use_already_is_named(made, bare, tmp_path):
     nb = nbformat.read(made[LIGHT[1]], as_version=4)
     cell = next(c for c in nb.cells if c.id == "install")
