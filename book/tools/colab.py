@@ -42,6 +42,9 @@ BOOK = ROOT / "book"
 OUT = ROOT / "_build" / "colab"
 TEMPLATE = Path(__file__).with_name("colab_cell.py")
 LINE = 120  # characters of base64 in a line
+HELPER = re.compile(
+    r"^\s*from (behind|exercises)(?:\.| import )(ch\d\d)\b", re.MULTILINE
+)
 ONLY_FOR_SWEEPS = {"papermill", "nbformat"}  # of the package's dependencies
 
 
@@ -52,10 +55,22 @@ def package() -> tuple[Path, ...]:
 
 def own_files(name: str) -> tuple[Path, ...]:
     """Helpers of the notebook `name`, and what it reads below `book/`."""
-    names = ("__init__.py", f"ch{name[:2]}.py")
-    helpers = [BOOK / room / n for room in ("behind", "exercises") for n in names]
     listed = [BOOK / file for file in reads.files(reads.entries().get(name, []))]
-    return tuple([*filter(Path.exists, helpers), *listed])
+    return (*helpers(name), *listed)
+
+
+def helpers(name: str) -> list[Path]:
+    """The helpers that the notebook `name` imports, and those that these import."""
+    code = nbformat.read(BOOK / name, as_version=4).cells
+    text = "\n".join(c.source for c in code if c.cell_type == "code")
+    found = {BOOK / room / "__init__.py" for room in ("behind", "exercises")}
+    texts = [text]
+    while texts:
+        for room, module in HELPER.findall(texts.pop()):
+            if (path := BOOK / room / f"{module}.py") not in found:
+                found.add(path)
+                texts.append(path.read_text(encoding="utf-8"))
+    return sorted(found)
 
 
 @functools.cache

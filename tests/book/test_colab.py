@@ -1,5 +1,6 @@
 """Notebooks that run by themselves: what they carry, and that it is enough."""
 
+import ast
 import base64
 import io
 import os
@@ -52,7 +53,7 @@ def carried(path) -> dict[str, bytes]:
 # --- what they carry -----------------------------------------------------------------
 
 
-def test_every_notebook_carries_the_package_and_its_own_helpers(made):
+def test_every_notebook_carries_the_package_as_it_is(made):
     package = {p.relative_to(ROOT).as_posix() for p in ROOT.glob("curriculum/**/*.py")}
     for name, path in made.items():
         inside = carried(path)
@@ -65,6 +66,34 @@ def test_every_notebook_carries_the_package_and_its_own_helpers(made):
         ]
         for helper in filter(Path.exists, helpers):
             assert helper.relative_to(ROOT).as_posix() in inside, name
+
+
+def imported_helpers(source) -> set[str]:
+    """Files of `book/` that Python code imports, such as exercises/ch08.py."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+        found |= {f"{name.replace('.', '/')}.py" for name in names}
+        found |= {f"{name.replace('.', '/')}/__init__.py" for name in names}
+    return {name for name in found if (ROOT / "book" / name).is_file()}
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_notebook_carries_the_helpers_that_it_and_they_import(path):
+    inside = {p.relative_to(ROOT / "book").as_posix() for p in colab.helpers(path.name)}
+    cells = nbformat.read(path, as_version=4).cells
+    for cell in cells:
+        if cell.cell_type == "code" and "raises-exception" not in cell.metadata.get(
+            "tags", []
+        ):
+            assert imported_helpers(cell.source) <= inside
+    for name in inside:
+        source = (ROOT / "book" / name).read_text(encoding="utf-8")
+        assert imported_helpers(source) <= inside, name
 
 
 def test_nothing_but_the_first_cell_differs_from_the_chapter(made):
