@@ -20,10 +20,10 @@ TWO := -n $(PROCESSES) --dist loadfile
 QUICK := schedule=hybrid scale=quick study=local seed=0
 
 .DEFAULT_GOAL := help
-.PHONY: help locked book test experiment lint mutants portable bench clean
+.PHONY: help locked book test experiment lint mutants portable bench colab colab-test clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # Touched only when everything is installed, so an interrupted install starts again.
 $(STAMP): requirements.txt constraints.txt pyproject.toml
@@ -71,6 +71,12 @@ portable: $(SCALE)  ## all tests under other processors' kernels, threads, local
 
 bench: $(STAMP)  ## measure how fast this machine generates, scores, trains
 	env -u OMP_WAIT_POLICY $(PY) -m curriculum bench $(ARGS)
+
+colab: $(STAMP)  ## write each notebook as one file that runs by itself, to _build/colab
+	$(PY) book/tools/colab.py $(ARGS)
+
+colab-test: $(STAMP)  ## run these files, each in an empty folder, as Colab would
+	$(PY) book/tools/colab.py --try --environment $(VENV)/colab --python $(PYTHON) $(ARGS)
 
 clean:  ## remove what was built (not .venv, not results)
 	rm -rf _build build

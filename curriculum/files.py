@@ -3,6 +3,8 @@
 - Files appear whole or not at all: written beside their place, flushed, renamed. What a
   killed process left half written is swept by the next one that writes there.
 - JSON of results carries a digest of its content, checked whenever it is read.
+- `results_folder` is where the book's results lie; `found` resolves "results/..." from any
+  working directory.
 - Hashes are of canonical JSON, so equal specs have equal digests on any machine.
 - `hash_order` and `hash_uniform` are our only source of data order. They are pure
   functions of their key, so no library version, worker count or call order changes them.
@@ -26,6 +28,30 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+
+def results_folder() -> Path:
+    """Where the book's results lie, and new ones go.
+
+    $CURRICULUM_RESULTS, else `book/results` beside this package (in a checkout, or as a
+    notebook unpacked it), else `results` in the working directory.
+    """
+    if named := os.environ.get("CURRICULUM_RESULTS"):
+        return Path(named)
+    beside = Path(__file__).resolve().parents[1] / "book" / "results"
+    return beside if beside.is_dir() else Path("results")
+
+
+def found(path) -> Path:
+    """`path` as it is if it exists; else "results/..." below the results folder.
+
+    Where neither exists, `path` itself, so that an error names what was asked for.
+    """
+    path = Path(path)
+    if path.parts[:1] != ("results",) or path.exists():
+        return path
+    other = results_folder().joinpath(*path.parts[1:])
+    return other if other.exists() else path
 
 
 def write_bytes(path, data: bytes) -> Path:
@@ -102,7 +128,7 @@ def read_json(path, sealed: bool = False):
     Args: sealed: also refuse what carries no digest, as files made by hand do not.
     Returns: the value, without its digest.
     """
-    path = Path(path)
+    path = found(path)
     try:
         value = json.loads(path.read_bytes().decode())
     except FileNotFoundError:

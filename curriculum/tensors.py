@@ -17,7 +17,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from .files import DIGEST, canonical, write_bytes
+from .files import DIGEST, canonical, found, write_bytes
 
 
 def write_tensors(path, tensors: dict[str, torch.Tensor], note: dict) -> Path:
@@ -36,7 +36,7 @@ def read_tensors(path, what: str, cure: str) -> tuple[dict[str, torch.Tensor], d
     Args: what: the kind of file, such as "checkpoint". cure: what to do about a bad one.
     Raises: ValueError: the file is missing, damaged, changed, or of another kind.
     """
-    path = Path(path)
+    path = found(path)
     try:
         data = path.read_bytes()
         note = json.loads(_header(data)["__metadata__"]["about"])

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,3 +176,50 @@ def test_orders_and_draws_are_functions_of_their_key_alone():
     assert not np.array_equal(order, files.hash_order(10_000, "a", 2))
     some = files.hash_uniform([5, 2], "a")
     assert some[1] == files.hash_uniform(2, "a") and 0 <= some.min() < some.max() < 1
+
+
+# --- where the book's results lie --------------------------------------------------
+
+
+def test_results_are_those_beside_the_package_whatever_the_working_directory(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv("CURRICULUM_RESULTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    book = Path(files.__file__).parents[1] / "book" / "results"
+    assert files.results_folder() == book
+    name = "results/quick/baseline_s0.json"
+    assert files.found(name) == book / "quick" / "baseline_s0.json"
+    assert files.read_json(name, sealed=True)["spec"]["schedule"] == "baseline"
+
+
+def test_a_file_of_the_working_directory_comes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = "results/quick/baseline_s0.json"
+    files.write_json(name, {"mine": 1})
+    assert files.read_json(name) == {"mine": 1}
+
+
+def test_a_named_results_folder_comes_before_the_books(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CURRICULUM_RESULTS", str(tmp_path / "far"))
+    files.write_json(tmp_path / "far" / "x.json", {"far": 1})
+    assert files.results_folder() == tmp_path / "far"
+    assert files.read_json("results/x.json") == {"far": 1}
+    with pytest.raises(ValueError, match="^results/quick/baseline_s0.json does not"):
+        files.read_json("results/quick/baseline_s0.json")
+
+
+def test_other_paths_are_left_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("small/baseline_s0.json", "results/none.json", "x/results/small"):
+        assert files.found(name) == Path(name)
+    assert files.found(tmp_path / "results") == tmp_path / "results"
+
+
+def test_a_package_without_a_book_keeps_results_where_it_works(tmp_path, monkeypatch):
+    monkeypatch.delenv("CURRICULUM_RESULTS", raising=False)
+    monkeypatch.setattr(
+        files, "__file__", str(tmp_path / "site" / "curriculum" / "f.py")
+    )
+    assert files.results_folder() == Path("results")

@@ -40,3 +40,25 @@ document.addEventListener("DOMContentLoaded", () => {
     return text.textContent.replace(/\s+/g, " ").trim();
   };
 });
+
+// A page opened from a file cannot save another file: the browser would show the notebook
+// as text. There its twin is loaded, a script that holds it, and the browser saves that.
+document.addEventListener("click", (event) => {
+  "use strict";
+  const link = event.target.closest("a.btn-download-source-button[download]");
+  if (!link || link.protocol !== "file:") return;
+  event.preventDefault();
+  const script = document.createElement("script");
+  script.src = link.href + ".js";
+  script.onload = () => {
+    const save = document.createElement("a");
+    const type = "application/x-ipynb+json";
+    save.href = URL.createObjectURL(new Blob([window.bookNotebook], { type }));
+    save.download = link.pathname.split("/").pop();
+    save.click();
+    URL.revokeObjectURL(save.href);
+    script.remove();
+  };
+  script.onerror = () => window.open(link.href);
+  document.body.append(script);
+});

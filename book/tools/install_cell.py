@@ -7,7 +7,8 @@ the working directory:
 - it looks in the working directory and all folders above it, then beside the package
   `curriculum`, then for a clone made earlier; in `book/` itself it changes nothing;
 - where there is no such folder, it clones the book from the repository named in
-  `_config.yml`; with no repository configured it stops with one line that says what to do;
+  `_config.yml`; with no repository configured it stops with one line that says what to do
+  (the notebooks of `colab.py` carry what they need, and have another first cell);
 - where `curriculum` cannot be imported it is put on the path, also for the processes that
   a chapter starts; missing dependencies are installed, newer ones are left alone;
 - `experiment.ipynb` reads no records, and writes its own below the working directory:
@@ -82,9 +83,11 @@ if READS_RECORDS or not _place("curriculum"):
             raise ModuleNotFoundError(
                 "This notebook needs the folder of the book, with the package "
                 "`curriculum` and the records, and this copy names no "
-                "repository to fetch it from. Download the book's folder, run "
-                "`pip install -e .` in it, restart the kernel and run this "
-                "cell again, with this notebook anywhere you like."
+                "repository to fetch it from. Take the notebook that the "
+                "download button of the chapter's page gives (or `make colab` "
+                "writes): it runs by itself. Or download the book's folder, "
+                "run `pip install -e .` in it, restart the kernel and run "
+                "this cell again, with this notebook anywhere you like."
             )
         options = ("--depth=1", "--branch", BRANCH)
         _run("git", "clone", *options, REPOSITORY, CLONE)

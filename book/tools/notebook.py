@@ -6,7 +6,8 @@
 
 - `execute` runs every cell in order in a fresh kernel whose working directory is the
   notebook's folder, then normalises. A cell that fails, or takes longer than
-  `--timeout`, leaves the file as it was.
+  `--timeout`, leaves the file as it was. For notebooks of the book it also writes down
+  which results they read (`reads.py`).
 - `normalise` writes the install cell (`install_cell.py`) and the Colab link, turns
   captions into something Colab can show, and removes all that changes from run to
   run: times, papermill's notes, random widget and cell ids, the kernel's version.
@@ -31,6 +32,7 @@ import nbformat
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import contract  # noqa: E402
 import install_cell  # noqa: E402
+import reads  # noqa: E402
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -307,7 +309,10 @@ def main(arguments=None) -> int:
             text = with_sorted_imports(nbformat.writes(nb), path)
             nb = normalise(nbformat.reads(text, 4), path.name, url, branch)
             if options.action == "execute":
-                nb = execute(nb, path.resolve().parent, options.timeout)
+                with reads.watched() as log:
+                    nb = execute(nb, path.resolve().parent, options.timeout)
+                    if path.resolve().parent == reads.BOOK:
+                        reads.update(path.name, reads.read(log))
                 nb = normalise(nb, path.name, url, branch)
             changed = write(path, nb)
             print(f"{path}: {'written' if changed else 'unchanged'}")

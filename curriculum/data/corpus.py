@@ -175,7 +175,7 @@ class Corpus:
         Raises: ValueError: the file is missing or damaged, or the corpus was made from
         another spec or is a subset.
         """
-        path = Path(folder) / "programs.parquet"
+        path = files.found(Path(folder) / "programs.parquet")
         data = _read(path)
         try:
             table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))

@@ -208,7 +208,7 @@ def load_model(path) -> tuple[GPT, dict]:
 
 def records(study: str, root="results") -> list[dict]:
     """All records of a study, by schedule (as the book lists them) and seed."""
-    folder = Path(root) / study
+    folder = files.found(Path(root) / study)
     found = [read_record(p) for p in sorted(folder.glob("*.json"))]
     if not found:
         raise ValueError(f"{folder} holds no records; run the study first (chapter 13)")

@@ -23,11 +23,12 @@ from typing import Annotated, Literal
 
 from .. import difficulty
 from ..checks import Range, check, checked, one_of
+from ..files import results_folder
 from ..ordering import schedules
 from . import custom
 
 NOTEBOOK = Path(__file__).parents[2] / "book" / "experiment.ipynb"
-RESULTS = NOTEBOOK.parent / "results"
+RESULTS = results_folder()
 
 
 @dataclass(frozen=True)

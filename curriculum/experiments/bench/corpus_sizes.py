@@ -15,7 +15,6 @@ The file is `book/results/bench/corpus-sizes.json`; chapter 12 names it.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -88,6 +87,8 @@ def _cpu() -> float:
 
 
 def _usage() -> list:
+    import resource  # only here: Windows has none, and chapters import this package
+
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return [resource.getrusage(kind) for kind in kinds]
 
