@@ -49,7 +49,11 @@ function curriculumGPT() {
         result[o + 2] = s2;
         result[o + 3] = s3;
       }
-      for (; o < result.length; o++) result[o] = dot(weight, o * inputs, x, 0, inputs);
+      for (; o < result.length; o++) {
+        let sum = 0;
+        for (let i = 0; i < inputs; i++) sum += weight[o * inputs + i] * x[i];
+        result[o] = sum;
+      }
       if (bias) add(result, bias);
       return result;
     }
@@ -118,7 +122,7 @@ function curriculumGPT() {
       const keys = cache.keys[layer], values = cache.values[layer];
       keys.set(qkv.subarray(C, 2 * C), T * C);
       values.set(qkv.subarray(2 * C), T * C);
-      this.y.fill(0);
+      const y = this.y.fill(0);
       cache.attention[layer] = [];
       for (let h = 0; h < this.n_head; h++) {
         const weights = new Float32Array(T + 1);
@@ -127,10 +131,10 @@ function curriculumGPT() {
         softmax(weights);
         for (let s = 0; s <= T; s++)
           for (let d = h * D; d < (h + 1) * D; d++)
-            this.y[d] += weights[s] * values[s * C + d];
+            y[d] += weights[s] * values[s * C + d];
         cache.attention[layer].push(weights);
       }
-      return this.out.forward(this.y);
+      return this.out.forward(y);
     }
   }
 
@@ -272,6 +276,8 @@ function curriculumGPT() {
     const header = JSON.parse(headerText);
     if (header.format !== FORMAT)
       throw new Error(`the file has the format “${header.format}”; this page reads “${FORMAT}”`);
+    const problem = misfit(header);
+    if (problem) throw new Error(`the file describes no model: ${problem}`);
     const packed = base85(weightsText).subarray(0, header.bytes);
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     const numbers = halves(new Uint8Array(await new Response(stream).arrayBuffer()));
@@ -284,6 +290,32 @@ function curriculumGPT() {
     if (at !== numbers.length) throw new Error("the file holds too few or too many weights");
     const tokenizer = new CharTokenizer(header.alphabet);
     return { header, model: new GPT(header.config, weights), tokenizer };
+  }
+
+  /** What is wrong with a header; "" if nothing is. */
+  function misfit({ config, alphabet, tensors }) {
+    const limits = { vocab_size: 256, block_size: 4096, n_layer: 64, n_head: 64, n_embd: 2048 };
+    for (const [name, most] of Object.entries(limits)) {
+      const value = config?.[name];
+      if (!Number.isInteger(value) || value < 1 || value > most)
+        return `${name} is ${value}; it must be from 1 to ${most}`;
+    }
+    const { vocab_size: V, block_size: T, n_layer, n_head, n_embd: C } = config;
+    if (C % n_head) return `n_embd is ${C}, not a multiple of n_head = ${n_head}`;
+    if (typeof alphabet !== "string" || Array.from(alphabet).length !== V)
+      return `its alphabet does not have ${V} characters`;
+    const wanted = { "characters.weight": [V, C], "positions.weight": [T, C],
+      "norm.weight": [C], "head.weight": [V, C], "head.bias": [V] };
+    for (let i = 0; i < n_layer; i++)
+      for (const [name, shape] of [["norm1.weight", [C]], ["attention.qkv.weight", [3 * C, C]],
+        ["attention.out.weight", [C, C]], ["attention.out.bias", [C]], ["norm2.weight", [C]],
+        ["mlp.0.weight", [4 * C, C]], ["mlp.2.weight", [C, 4 * C]]])
+        wanted[`blocks.${i}.${name}`] = shape;
+    const found = Object.fromEntries(Array.isArray(tensors) ? tensors : []);
+    const names = new Set([...Object.keys(wanted), ...Object.keys(found)]);
+    for (const name of names)
+      if (String(wanted[name]) !== String(found[name])) return `${name} does not fit its shape`;
+    return "";
   }
 
   /** Half-precision numbers, all high bytes before all low bytes, as single precision. */
