@@ -21,7 +21,7 @@
     for (const [name, value] of Object.entries(properties || {})) {
       if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
       else if (value === true) element.setAttribute(name, "");
-      else if (value !== false && value !== null) element.setAttribute(name, value);
+      else if (value !== false && value != null) element.setAttribute(name, value);
     }
     element.append(...children);
     return element;
