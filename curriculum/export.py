@@ -92,7 +92,14 @@ def read_web(text: str) -> tuple[GPT, dict]:
         torch.nn.utils.vector_to_parameters(
             torch.from_numpy(numbers), model.parameters()
         )
-    except (ValueError, TypeError, LookupError, OSError, EOFError, RuntimeError) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        OSError,
+        EOFError,
+        RuntimeError,
+    ) as error:
         raise ValueError(
             f"this is no model for a page, or a damaged one ({error}); write it again"
             " with python -m curriculum export"

@@ -2,7 +2,8 @@
 
     python book/tools/lab.py            # after the study's models have changed
 
-- `assets/lab/examples.js`: test programs of every level, with what they print.
+- `assets/lab/examples.js`: test programs of every level, with what they print; and, to
+  draw a curriculum with, the schedules of the paper and the size of each label.
 - The table in `lab.md`, between two marks: one program a level, and what the three
   committed models answer, computed here with PyTorch.
 
@@ -21,11 +22,18 @@ from curriculum.data.corpus import Corpus, Program
 from curriculum.data.tokenizer import CharTokenizer
 from curriculum.evaluation.generate import generate
 from curriculum.experiments import records
+from curriculum.ordering import schedules
+from curriculum.plots import LEVELS
 
 BOOK = Path(__file__).resolve().parent.parent
 STUDY = BOOK / "results" / "study"
-MODELS = {"baseline_s0": "shuffled", "hybrid_s0": "hybrid", "sequential_s0": "sequential"}
+MODELS = {
+    "baseline_s0": "shuffled",
+    "hybrid_s0": "hybrid",
+    "sequential_s0": "sequential",
+}
 EXAMPLES, LONGEST = 6, 110  # programs a level; characters, so that a phone shows them
+PRESETS = ("baseline", "sequential", "incremental", "hybrid")
 PAGE = BOOK / "lab.md"
 SCRIPT = BOOK / "assets" / "lab" / "examples.js"
 MARKS = ("<!-- lab: written by book/tools/lab.py -->", "<!-- /lab -->")
@@ -34,7 +42,9 @@ MARKS = ("<!-- lab: written by book/tools/lab.py -->", "<!-- /lab -->")
 def examples() -> dict[str, list[Program]]:
     """The first test programs of each level that are short and print something."""
     corpus = Corpus.load(STUDY / "test-programs")
-    found: dict[str, list[Program]] = {level: [] for level in sorted(set(corpus.levels))}
+    found: dict[str, list[Program]] = {
+        level: [] for level in sorted(set(corpus.levels))
+    }
     for program in (corpus[i] for i in range(len(corpus))):
         chosen = found[program.level]
         if program.output and len(program.code) <= LONGEST and len(chosen) < EXAMPLES:
@@ -53,12 +63,44 @@ def answer(model, tokenizer: CharTokenizer, program: Program) -> str:
 def script(found: dict[str, list[Program]]) -> str:
     """The text of examples.js."""
     levels = {
-        level: [[p.code, p.output] for p in programs] for level, programs in found.items()
+        level: [[p.code, p.output] for p in programs]
+        for level, programs in found.items()
     }
-    names = {"models": MODELS, "levels": levels}
-    head = "// Test programs for the laboratory; written by book/tools/lab.py.\n"
-    text = json.dumps(names, indent=1, ensure_ascii=False)
-    return f"{head}window.curriculumExamples = {text};\n"
+    parts = {
+        "curriculumExamples": {"models": MODELS, "levels": levels},
+        "curriculumSchedules": {
+            "presets": {n: schedules.NAMED[n]().to_dict()["stages"] for n in PRESETS},
+            "ends": schedules.ENDS,
+            "scales": {name: scale(name) for name in ("quick", "study")},
+            "colours": {label: look[0] for label, look in LEVELS.items()},
+        },
+    }
+    head = "// What the laboratory is given; written by book/tools/lab.py.\n"
+    return head + "".join(
+        f"window.{name} = {json.dumps(part, indent=1, ensure_ascii=False)};\n"
+        for name, part in parts.items()
+    )
+
+
+def scale(study: str) -> dict:
+    """How long a run of a study is, and how many programs each label has, of what length.
+
+    The sequential run shows one label a stage, so its record knows each label's length.
+    """
+    plan = records.read_record(STUDY.parent / study / "sequential_s0.json")["plan"]
+    spec, found = plan["spec"], plan["preflight"]
+    counts, characters = {}, {}
+    for stage in found["stages"]:
+        (label,) = (name for name, n in stage["labels"].items() if n)
+        counts[label] = stage["pool"]
+        characters[label] = stage["tokens"] / (stage["steps"] * spec["batch"])
+    return {
+        "steps": spec["steps"],
+        "batch": spec["batch"],
+        "counts": counts,
+        "characters": characters,
+        "flops": found["flops"] / found["tokens"],
+    }
 
 
 def table(found: dict[str, list[Program]]) -> str:

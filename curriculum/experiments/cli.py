@@ -159,7 +159,9 @@ def evaluate_arguments(add):
 
 
 def export_arguments(add):
-    add("weights", type=place, help="a .safetensors file written by train or experiment")
+    add(
+        "weights", type=place, help="a .safetensors file written by train or experiment"
+    )
     add("--to", default="web", choices=("web",), help="web: for the book's laboratory")
     add("-o", "--out", type=place, help="the file; empty: beside the weights")
 

@@ -8,15 +8,12 @@ missing. `make test` does not need them.
 
 import functools
 import http.server
-import os
 import shutil
 import threading
-from pathlib import Path
 
 import pytest
+from built import HTML
 
-ROOT = Path(__file__).resolve().parents[2]
-HTML = Path(os.environ.get("CURRICULUM_HTML", ROOT / "_build" / "html"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -74,7 +71,7 @@ class Watch:
         )
 
     def _console(self, message):
-        if message.type in ("error", "warning"):
+        if message.type == "error":
             self.wrong.append(f"{message.type}: {message.text}")
 
 
@@ -86,7 +83,9 @@ def visit(browser, address):
     """
     contexts, watches = [], []
 
-    def open_page(name, width=1280, scheme="light", from_file=False, check=True, **other):
+    def open_page(
+        name, width=1280, scheme="light", from_file=False, check=True, **other
+    ):
         options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
         context = browser.new_context(**options, **other)
         contexts.append(context)

@@ -79,7 +79,9 @@ def engine(browser, address):
 def programs():
     """The first test programs of every level."""
     corpus = Corpus.load(STUDY / "test-programs")
-    chosen = [np.flatnonzero(corpus.levels == x)[:EACH] for x in np.unique(corpus.levels)]
+    chosen = [
+        np.flatnonzero(corpus.levels == x)[:EACH] for x in np.unique(corpus.levels)
+    ]
     return [corpus[int(i)] for i in np.concatenate(chosen)]
 
 
@@ -109,7 +111,9 @@ def test_the_page_writes_what_the_package_writes(engine, programs, trained, name
     for i in range(0, len(prompts), 20):  # the page answers between the parts
         found += engine.evaluate(WRITE, [name, prompts[i : i + 20], most[i : i + 20]])
     assert found == expected
-    right = sum(p.text == p.prompt + said for p, said in zip(programs, found, strict=True))
+    right = sum(
+        p.text == p.prompt + said for p, said in zip(programs, found, strict=True)
+    )
     assert 0.2 < right / len(programs) < 0.8  # they are models, not tables of answers
 
 

@@ -1,4 +1,4 @@
-// Test programs for the laboratory; written by book/tools/lab.py.
+// What the laboratory is given; written by book/tools/lab.py.
 window.curriculumExamples = {
  "models": {
   "baseline_s0": "shuffled",
@@ -162,5 +162,199 @@ window.curriculumExamples = {
     "5\n7"
    ]
   ]
+ }
+};
+window.curriculumSchedules = {
+ "presets": {
+  "baseline": [
+   {
+    "selections": [
+     {
+      "label": "easy",
+      "share": 1.0,
+      "end": "hardest"
+     },
+     {
+      "label": "medium",
+      "share": 1.0,
+      "end": "hardest"
+     },
+     {
+      "label": "hard",
+      "share": 1.0,
+      "end": "hardest"
+     }
+    ],
+    "length": 1.0
+   }
+  ],
+  "sequential": [
+   {
+    "selections": [
+     {
+      "label": "easy",
+      "share": 1.0,
+      "end": "hardest"
+     }
+    ],
+    "length": 40.0
+   },
+   {
+    "selections": [
+     {
+      "label": "medium",
+      "share": 1.0,
+      "end": "hardest"
+     }
+    ],
+    "length": 40.0
+   },
+   {
+    "selections": [
+     {
+      "label": "hard",
+      "share": 1.0,
+      "end": "hardest"
+     }
+    ],
+    "length": 40.0
+   }
+  ],
+  "incremental": [
+   {
+    "selections": [
+     {
+      "label": "easy",
+      "share": 1.0,
+      "end": "hardest"
+     }
+    ],
+    "length": 25.0
+   },
+   {
+    "selections": [
+     {
+      "label": "easy",
+      "share": 1.0,
+      "end": "hardest"
+     },
+     {
+      "label": "medium",
+      "share": 1.0,
+      "end": "hardest"
+     }
+    ],
+    "length": 30.0
+   },
+   {
+    "selections": [
+     {
+      "label": "easy",
+      "share": 1.0,
+      "end": "hardest"
+     },
+     {
+      "label": "medium",
+      "share": 1.0,
+      "end": "hardest"
+     },
+     {
+      "label": "hard",
+      "share": 1.0,
+      "end": "hardest"
+     }
+    ],
+    "length": 65.0
+   }
+  ],
+  "hybrid": [
+   {
+    "selections": [
+     {
+      "label": "easy",
+      "share": 1.0,
+      "end": "hardest"
+     }
+    ],
+    "length": 20.0
+   },
+   {
+    "selections": [
+     {
+      "label": "easy",
+      "share": 0.5,
+      "end": "hardest"
+     },
+     {
+      "label": "medium",
+      "share": 1.0,
+      "end": "hardest"
+     }
+    ],
+    "length": 30.0
+   },
+   {
+    "selections": [
+     {
+      "label": "easy",
+      "share": 0.5,
+      "end": "hardest"
+     },
+     {
+      "label": "medium",
+      "share": 0.5,
+      "end": "hardest"
+     },
+     {
+      "label": "hard",
+      "share": 1.0,
+      "end": "hardest"
+     }
+    ],
+    "length": 70.0
+   }
+  ]
+ },
+ "ends": [
+  "hardest",
+  "easiest",
+  "random"
+ ],
+ "scales": {
+  "quick": {
+   "steps": 700,
+   "batch": 64,
+   "counts": {
+    "easy": 3795,
+    "medium": 7716,
+    "hard": 6554
+   },
+   "characters": {
+    "easy": 44.61883047210301,
+    "medium": 63.67728365384615,
+    "hard": 90.00885193133047
+   },
+   "flops": 1491072.0
+  },
+  "study": {
+   "steps": 8400,
+   "batch": 32,
+   "counts": {
+    "easy": 38091,
+    "medium": 71533,
+    "hard": 70617
+   },
+   "characters": {
+    "easy": 46.08705357142857,
+    "medium": 65.01074776785714,
+    "hard": 91.11620535714286
+   },
+   "flops": 7081200.0
+  }
+ },
+ "colours": {
+  "easy": "#B3A8DC",
+  "medium": "#7D67C0",
+  "hard": "#38206E"
  }
 };

@@ -180,7 +180,7 @@
       task("complete", "go on writing")),
     h("fieldset", {}, h("legend", {}, "Models"), boxes),
     h("div", { class: "lab-row" }, ask, stop), status);
-  lab.append(form, truth, cards, detail);
+  lab.replaceChildren(form, truth, cards, detail);
   for (const [key, name] of Object.entries(NAMES)) addModel(key, name, null);
 
   function addModel(key, name, engine) {
@@ -423,7 +423,7 @@
         bring(event.dataTransfer.files[0]);
       } },
       h("label", { for: "lab-file" }, "Your model file "), file);
-    own.append(zone, said);
+    own.replaceChildren(zone, said);
 
     async function bring(given) {
       if (!given) return;
