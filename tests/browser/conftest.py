@@ -72,7 +72,8 @@ class Watch:
 
     def _console(self, message):
         if message.type == "error":
-            self.wrong.append(f"{message.type}: {message.text}")
+            where = message.location.get("url", "")
+            self.wrong.append(f"{message.type}: {message.text} {where}")
 
 
 @pytest.fixture

@@ -180,6 +180,8 @@ function curriculumDraw() {
       + ` ${found.flops.toExponential(1)} operations.`;
     draw(found, about);
     table.replaceChildren(h("table", { class: "book-table" },
+      h("caption", {}, "What each stage draws from: its pool, how often it is gone through,"
+        + " and the programs of each label in it."),
       h("thead", {}, h("tr", {}, ...["stage", "steps", "pool", "epochs", ...LABELS]
         .map((text) => h("th", {}, text)))),
       h("tbody", {}, ...found.stages.map((s, i) => h("tr", {},
@@ -194,12 +196,13 @@ function curriculumDraw() {
 
   /** Steps from left to right; the height of a band is its share of what is shown. */
   function draw(found, about) {
-    const svg = h("svg", { viewBox: "0 0 600 170", role: "img",
+    const W = Math.max(300, Math.min(700, place.clientWidth)); // letters keep their size
+    const svg = h("svg", { viewBox: `0 0 ${W} 170`, role: "img",
       "aria-label": "Shares of easy, medium and hard programs over the run; the numbers stand"
         + " in the table below" });
     let x = 0;
     for (const s of found.stages) {
-      const width = (600 * s.steps) / about.steps;
+      const width = (W * s.steps) / about.steps;
       let y = 150;
       for (const label of LABELS) {
         const part = (s.members[label] || 0) / s.pool, height = 150 * part;
@@ -214,10 +217,11 @@ function curriculumDraw() {
       x += width;
     }
     svg.append(h("text", { x: 0, y: 166, "font-size": 12, fill: "currentColor" }, "step 0"),
-      h("text", { x: 600, y: 166, "font-size": 12, "text-anchor": "end",
+      h("text", { x: W, y: 166, "font-size": 12, "text-anchor": "end",
         fill: "currentColor" }, `step ${about.steps.toLocaleString("en")}`));
     picture.replaceChildren(svg);
   }
 
   begin();
+  window.addEventListener("resize", show);
 })();
