@@ -109,8 +109,8 @@ def table(found: dict[str, list[Program]]) -> str:
     for name in MODELS:
         model, about = records.load_model(STUDY / f"{name}.safetensors")
         models[name] = (model.eval(), CharTokenizer(about["alphabet"]))
-        share = records.read_record(STUDY / f"{name}.json")["results"]["exact"]
-        right.append(share["execution"]["accuracy"])
+        exact = records.read_record(STUDY / f"{name}.json")["results"]["exact"]
+        right.append(exact["execution"])
     rows = []
     for level, programs in found.items():
         program = programs[0]
@@ -122,16 +122,16 @@ def table(found: dict[str, list[Program]]) -> str:
             said = "\n".join(x.removeprefix("# ") for x in written.strip().split("\n"))
             cells.append(_cell(said, verdict))
         rows.append("<tr>" + "".join(cells) + "</tr>")
-    shares = "".join(f"<td>{x:.1%} right</td>".replace("%", " %") for x in right)
-    count = sum(len(v) > 0 for v in found.values())
-    rows.append(f'<tr><td colspan="3">all 2,400 test programs</td>{shares}</tr>')
+    shares = "".join(f"<td>{x['accuracy']:.1%} right</td>" for x in right)
+    asked = f"all {right[0]['total']:,} test programs that print something"
+    rows.append(f'<tr><td colspan="3">{asked}</td>{shares.replace("%", " %")}</tr>')
     names = ("level", "program", "prints", *MODELS.values())
     head = "".join(f"<th>{name}</th>" for name in names)
     return "\n".join(
         [
             '<div class="table-scroll lab-paper" tabindex="0" role="region"'
             ' aria-label="Answers of three models"><table class="book-table">',
-            f"<caption>What three models answer to {count} test programs. Seed 0 of the"
+            f"<caption>What three models answer to {len(found)} test programs. Seed 0 of the"
             " study; the likeliest character each time, until the first blank"
             " line.</caption>",
             f"<thead><tr>{head}</tr></thead>",

@@ -280,7 +280,10 @@ function curriculumGPT() {
     if (problem) throw new Error(`the file describes no model: ${problem}`);
     const packed = base85(weightsText).subarray(0, header.bytes);
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const numbers = halves(new Uint8Array(await new Response(stream).arrayBuffer()));
+    const unpacked = await new Response(stream).arrayBuffer().catch(() => {
+      throw new Error("the weights of the file cannot be unpacked; export it again");
+    });
+    const numbers = halves(new Uint8Array(unpacked));
     const weights = {};
     let at = 0;
     for (const [name, shape] of header.tensors) {
@@ -324,6 +327,8 @@ function curriculumGPT() {
     for (let i = 0; i < n; i++) {
       const sign = bytes[i] & 0x80 ? -1 : 1, exponent = (bytes[i] >> 2) & 31;
       const fraction = ((bytes[i] & 3) << 8) | bytes[n + i];
+      if (exponent === 31)
+        throw new Error("the model has weights that are not finite: its training diverged");
       numbers[i] = exponent
         ? sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
         : sign * fraction * 2 ** -24;
@@ -348,6 +353,7 @@ function curriculumGPT() {
   function sha256(bytes) {
     const primes = [];
     for (let n = 2; primes.length < 64; n++) if (primes.every((p) => n % p)) primes.push(n);
+    const turn = (x, n) => (x >>> n) | (x << (32 - n));
     const bits = (x) => ((x % 1) * 2 ** 32) >>> 0; // the first 32 bits after the point
     const K = Uint32Array.from(primes, (p) => bits(Math.cbrt(p)));
     const H = Uint32Array.from(primes.slice(0, 8), (p) => bits(Math.sqrt(p)));
@@ -365,13 +371,13 @@ function curriculumGPT() {
         }
         const x = w[i - 15], y = w[i - 2];
         w[i] = w[i - 16] + w[i - 7]
-          + (((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3))
-          + (((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10));
+          + (turn(x, 7) ^ turn(x, 18) ^ (x >>> 3))
+          + (turn(y, 17) ^ turn(y, 19) ^ (y >>> 10));
       }
       let [a, b, c, d, e, f, g, h] = H;
       for (let i = 0; i < 64; i++) {
-        const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-        const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
+        const s1 = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);
+        const s0 = turn(a, 2) ^ turn(a, 13) ^ turn(a, 22);
         const t1 = (h + s1 + ((e & f) ^ (~e & g)) + K[i] + w[i]) | 0;
         const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
         h = g; g = f; f = e; e = (d + t1) | 0; d = c; c = b; b = a; a = (t1 + t2) | 0;

@@ -1,10 +1,9 @@
 // The laboratory page: asks the models, shows what they answer, and where they look.
 //
-// - Nothing is loaded before it is asked for: gpt.js and tinypy.js with the first question,
-//   a model with the first question to it. Scripts are used because they also load from
+// - Nothing is loaded before it is asked for: the other scripts with the first question, a
+//   model with the first question to it. Scripts are used because they also load from
 //   file://.
-// - Each model runs in a worker of its own, made from the text of gpt.js. Where a browser
-//   allows no worker, it runs in the page, in slices.
+// - engine.js runs each model in a worker of its own.
 // - Written characters are buttons: the arrow keys go from one to the next, and the choice
 //   is what probabilities and attention are shown of.
 
@@ -61,81 +60,6 @@
   const spoken = (c) => SPOKEN[c] || `“${c}”`;
   const percent = (p) =>
     p > 0.9995 ? "over 99.9 %" : p < 0.0005 ? "under 0.1 %" : `${(100 * p).toFixed(1)} %`;
-
-  // --- the engine --------------------------------------------------------------------
-
-  /** Answers messages about one model; runs in a worker, or here. */
-  function curriculumServe(gpt, post) {
-    let found = null, stopped = false;
-    return async ({ id, texts, prompt, most, stop }) => {
-      if (stop) {
-        stopped = true;
-        return;
-      }
-      try {
-        if (texts) {
-          found = await gpt.readModel(...texts);
-          post({ id, done: found.header });
-          return;
-        }
-        stopped = false;
-        const { model, tokenizer } = found, last = tokenizer.encode("\n")[0];
-        const began = performance.now(), tokens = tokenizer.encode(prompt);
-        const each = (step) => post({ id, step: {
-          ...step,
-          character: tokenizer.decode([step.token]),
-          likeliest: step.likeliest.map(([t, p]) => [tokenizer.decode([t]), p]),
-        } });
-        const text = await gpt.generate(
-          model, tokens, most, [last, last], each, () => stopped);
-        const seconds = (performance.now() - began) / 1000;
-        post({ id, done: { text: tokenizer.decode(text), stopped, seconds,
-          speed: (tokens.length + text.length - 1) / seconds } });
-      } catch (problem) {
-        post({ id, error: problem.message });
-      }
-    };
-  }
-
-  class Engine {
-    constructor() {
-      this.waiting = new Map();
-      this.count = 0;
-      const receive = (message) => this.receive(message);
-      try {
-        const source = `(${curriculumServe})((${curriculumGPT})(), (m) => postMessage(m))`;
-        const text = `const serve = ${source}; onmessage = (e) => serve(e.data);`;
-        const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-        const worker = new Worker(url);
-        worker.onmessage = (event) => receive(event.data);
-        worker.onerror = () => receive({ error: "the worker of this model has stopped" });
-        this.send = (message) => worker.postMessage(message);
-        this.close = () => worker.terminate();
-        this.kind = "worker";
-      } catch {
-        const serve = curriculumServe(curriculumGPT(), receive);
-        this.send = serve;
-        this.close = () => {};
-        this.kind = "page";
-      }
-    }
-    receive({ id, step, done, error }) {
-      for (const [key, ask] of this.waiting) {
-        if (id !== undefined && key !== id) continue;
-        if (step) return ask.each(step);
-        this.waiting.delete(key);
-        if (error) ask.failed(new Error(error));
-        else ask.done(done);
-      }
-    }
-    ask(message, each = () => {}) {
-      const id = this.count++;
-      return new Promise((done, failed) => {
-        this.waiting.set(id, { each, done, failed });
-        this.send({ id, ...message });
-      });
-    }
-  }
 
   // --- the page ----------------------------------------------------------------------
 
@@ -227,7 +151,7 @@
     cards.replaceChildren();
     say("Loading …");
     try {
-      await Promise.all([script("gpt.js"), script("tinypy.js")]);
+      await Promise.all(["gpt.js", "engine.js", "tinypy.js"].map(script));
       const work = curriculumTinyPy();
       const predict = chosenTask() === "predict";
       let text = asRead(program.value), expected = null;
@@ -266,7 +190,7 @@
       h("h3", {}, m.name), written, verdict));
     try {
       if (!m.engine) {
-        const engine = new Engine();
+        const engine = new CurriculumEngine();
         await engine.ask({ texts: await textsOfBook(key) });
         m.engine = engine;
       }
@@ -431,9 +355,9 @@
       said.textContent = "Reading …";
       try {
         if (given.size > LARGEST) throw new Error("it is larger than 40 MB");
-        await script("gpt.js");
+        await Promise.all(["gpt.js", "engine.js"].map(script));
         const texts = curriculumGPT().textsOf(await given.text());
-        const engine = new Engine();
+        const engine = new CurriculumEngine();
         const header = await engine.ask({ texts }).catch((problem) => {
           engine.close();
           throw problem;
