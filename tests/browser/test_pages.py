@@ -8,16 +8,21 @@ from built import HTML
 PAGES = sorted(
     p.relative_to(HTML).as_posix()
     for p in [*(HTML / "book").glob("*.html"), *HTML.glob("*.html")]
+    if p != HTML / "index.html"
 )
 # Blocks that a reader at 1280 pixels has to scroll, in the whole book. Long lines of
 # output and tables of sources remain; a change that adds some should say why.
 CLIPPED = 12
 HEAVIEST = 6_500_000  # bytes a page loads; mathematics and widgets are 3.7 million
 
-CLIP = """() => [...document.querySelectorAll(
+CLIP = """() => {
+  document.querySelectorAll(".predict-hidden").forEach(
+    (e) => e.classList.remove("predict-hidden"));
+  return [...document.querySelectorAll(
     ".bd-article div.highlight pre, .bd-article .cell_output pre")]
-  .filter((e) => e.offsetParent && e.scrollWidth > e.clientWidth + 1)
-  .map((e) => e.textContent.trim().slice(0, 60))"""
+    .filter((e) => e.offsetParent && e.scrollWidth > e.clientWidth + 1)
+    .map((e) => e.textContent.trim().slice(0, 60));
+}"""
 WEIGHT = """() => performance.getEntriesByType("navigation")
   .concat(performance.getEntriesByType("resource"))
   .reduce((sum, e) => sum + e.decodedBodySize, 0)"""
@@ -28,8 +33,6 @@ FOUND: dict[str, dict] = collections.defaultdict(dict)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_loads_without_an_error_and_fits(visit, name, scheme):
     page = visit(name, width=1280, scheme=scheme)
-    if page.url.rpartition("/")[2] != name.rpartition("/")[2]:
-        page.wait_for_load_state()  # index.html leads to the first page
     assert page.locator("h1").count() >= 1 or "genindex" in name or "search" in name
     FOUND[name]["clipped"] = page.evaluate(CLIP)
     FOUND[name]["weight"] = page.evaluate(WEIGHT)
@@ -44,6 +47,12 @@ def test_a_page_loads_without_an_error_and_fits(visit, name, scheme):
 def test_a_page_opens_from_its_folder_on_a_phone(visit, name):
     page = visit(name, width=390, from_file=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_the_books_address_leads_to_its_first_page(visit, from_file):
+    page = visit("index.html", from_file=from_file, check=False)
+    page.wait_for_url("**/book/intro.html")
 
 
 def test_few_blocks_are_clipped(capsys):
