@@ -61,7 +61,7 @@ test: $(SCALE)  ## run the unit tests, then every notebook against its stored ou
 	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT) book/
 
 browser: $(PAGES)  ## build the book and test its pages in Chromium, as a reader uses them
-	@which chromium chromium-browser google-chrome google-chrome-stable > /dev/null || \
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >&2 || \
 	  { echo "no Chromium or Chrome here; on Debian: apt install chromium" >&2; exit 2; }
 	$(VENV)/bin/jupyter-book build .
 	OMP_NUM_THREADS=1 $(PY) -m pytest tests/browser $(ARGS)
