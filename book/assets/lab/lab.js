@@ -309,7 +309,9 @@
       const options = Array.from({ length: n }, (_, k) => option(k, k + 1));
       select.replaceChildren(...(all ? [option("mean", "all, mean")] : []), ...options);
     };
+    const first = !layer.options.length;
     renew(layer, step.attention.length, false);
+    if (first) layer.selectedIndex = step.attention.length >> 1; // the middle one
     renew(head, step.attention[0].length, true);
     draw();
   }
