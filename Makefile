@@ -6,6 +6,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 SCALE  := $(VENV)/.scale
+PAGES  := $(VENV)/.browser
 ARGS   ?=
 
 # A waiting OpenMP thread must not take the core of a working one.
@@ -20,7 +21,7 @@ TWO := -n $(PROCESSES) --dist loadfile
 QUICK := schedule=hybrid scale=quick study=local seed=0
 
 .DEFAULT_GOAL := help
-.PHONY: help locked book test experiment lint mutants portable bench colab colab-test clean
+.PHONY: help locked book test browser experiment lint mutants portable bench colab colab-test clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,14 +46,25 @@ $(SCALE): $(STAMP)
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[scale,hf]'
 	@touch $@
 
+# For the tests of the built pages. They use the Chromium or Chrome that is installed here.
+$(PAGES): $(STAMP)
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[browser]'
+	@touch $@
+
 book: $(STAMP)  ## build the book, with one quick experiment, to _build/html
 	$(PY) -m curriculum experiment $(QUICK) --again
 	$(VENV)/bin/jupyter-book build .
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
 test: $(SCALE)  ## run the unit tests, then every notebook against its stored outputs
-	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) tests
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) tests --ignore=tests/browser
 	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT) book/
+
+browser: $(PAGES)  ## build the book and test its pages in Chromium, as a reader uses them
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >&2 || \
+	  { echo "no Chromium or Chrome here; on Debian: apt install chromium" >&2; exit 2; }
+	$(VENV)/bin/jupyter-book build .
+	OMP_NUM_THREADS=1 $(PY) -m pytest tests/browser $(ARGS)
 
 experiment: $(STAMP)  ## run one experiment: make experiment ARGS="schedule=hybrid scale=desk"
 	$(PY) -m curriculum experiment $(ARGS)

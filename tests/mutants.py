@@ -34,6 +34,20 @@ class Mutant(NamedTuple):
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
+        "a model for a page has the bytes of its weights swapped",
+        "export.py",
+        "numbers[:, ::-1].T.tobytes()",
+        "numbers.T.tobytes()",
+        ("test_export.py::test_a_model_comes_back_bit_by_bit",),
+    ),
+    Mutant(
+        "the digest of a model for a page is not compared",
+        "export.py",
+        "if digest != _digest(header_text, weights):",
+        "if not digest:",
+        ("test_export.py::test_any_changed_character_is_found",),
+    ),
+    Mutant(
         "`except*` is counted only where radon counts it",
         "difficulty/decisions.py",
         "rows = [(word, 1, radon)] * len(node.handlers)",

@@ -13,7 +13,7 @@
 - `--try` executes each file in an empty folder, in an environment like Colab's, and
   compares outputs as strictly as `make test` does (`colab_try.py`).
 
-The built page offers these files for download (`book/ext/book_site.py`).
+The built page offers these files for download (`book/ext/book_download.py`).
 """
 
 import argparse
@@ -42,9 +42,7 @@ BOOK = ROOT / "book"
 OUT = ROOT / "_build" / "colab"
 TEMPLATE = Path(__file__).with_name("colab_cell.py")
 LINE = 120  # characters of base64 in a line
-HELPER = re.compile(
-    r"^\s*from (behind|exercises)(?:\.| import )(ch\d\d)\b", re.MULTILINE
-)
+HELPER = re.compile(r"^\s*from (behind|exercises)(?:\.| import )(\w+)", re.MULTILINE)
 ONLY_FOR_SWEEPS = {"papermill", "nbformat"}  # of the package's dependencies
 
 

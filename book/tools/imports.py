@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FLOORS = (
-    ("files", "sources", "tensors", "cores", "checks", "model", "show"),
+    ("files", "sources", "tensors", "cores", "checks", "model", "show", "export"),
     ("data",),
     ("difficulty", "training"),
     ("ordering", "evaluation"),

@@ -158,6 +158,14 @@ def evaluate_arguments(add):
     add("--show", type=show, default=0, help="predictions to print beside the truth")
 
 
+def export_arguments(add):
+    add(
+        "weights", type=place, help="a .safetensors file written by train or experiment"
+    )
+    add("--to", default="web", choices=("web",), help="web: for the book's laboratory")
+    add("-o", "--out", type=place, help="the file; empty: beside the weights")
+
+
 def experiment_arguments(add):
     from .spec import RESULTS
 
@@ -440,6 +448,14 @@ def evaluate_weights(a):
             print(f"\n{corpus.codes[i]}\n  true {truth!r}\n  said {predicted!r}")
 
 
+def export_weights(a):
+    from ..export import export
+    from .records import load_model
+
+    path = export(a.weights, *load_model(a.weights), a.out)
+    print(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
+
+
 def experiments(a):
     from . import sweep
     from .spec import Experiment
@@ -552,6 +568,11 @@ COMMANDS = {
         evaluate_weights,
         evaluate_arguments,
         "measure saved weights on their test programs",
+    ),
+    "export": (
+        export_weights,
+        export_arguments,
+        "write saved weights as a file that the book's laboratory can load",
     ),
     "experiment": (
         experiments,

@@ -384,6 +384,15 @@ def test_generated_texts_are_those_of_the_results():
         assert stored == text, f"{path.name} is stale; run python book/tools/front.py"
 
 
+def test_the_laboratory_is_given_what_the_models_answer():
+    """Its examples, and the table for readers on paper."""
+    import lab
+
+    for path, text in lab.texts().items():
+        stored = path.read_text(encoding="utf-8")
+        assert stored == text, f"{path.name} is stale; run python book/tools/lab.py"
+
+
 def test_the_page_of_attacks_is_that_of_the_tests():
     """`python book/tools/faults.py` writes it."""
     sys.path.insert(0, str(ROOT / "book" / "tools"))
