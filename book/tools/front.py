@@ -75,7 +75,10 @@ def unique(values) -> str:
 
 
 def groups(found) -> dict[tuple, list[str]]:
-    """{what a command sets beside the schedule: the schedules that have it}."""
+    """{what a command sets beside the schedule: the schedules that have it}.
+
+    A file of one's own lies beside the records of its study.
+    """
     table: dict[tuple, list[str]] = {}
     skip = {"schedule", "options", "seed", "scale", "study", "device"}
     for r in found:
@@ -84,6 +87,8 @@ def groups(found) -> dict[tuple, list[str]]:
         for f in dataclasses.fields(Experiment):
             if f.name not in skip and spec.get(f.name, f.default) != f.default:
                 changed[f.name] = spec[f.name]
+        if "scorer" in r.get("code", {}):
+            changed["scorer"] = f"book/results/{spec['study']}/{spec['scorer']}"
         names = table.setdefault(tuple(changed.items()), [])
         if spec["schedule"] not in names:
             names.append(spec["schedule"])

@@ -82,14 +82,21 @@ def differences(record: dict, e: Experiment) -> dict[str, tuple]:
     }
 
 
-def experiment(record: dict) -> Experiment:
+def experiment(record: dict, root="results") -> Experiment:
     """The experiment that a record is of, to be run again.
 
+    A schedule or scorer of one's own is looked for beside the records of the study: a
+    record keeps the file's name and digest, and not where it lay.
+
+    Args: root: the folder of results that holds the study's folder.
     Raises: ValueError: it needs a parameter, a scale or a file of yours that is not here.
     """
     commit = record.get("provenance", {}).get("commit", "unknown")
     try:
-        e = Experiment(**record["spec"])
+        spec = dict(record["spec"])
+        for field in record.get("code", {}):
+            spec[field] = str(files.found(root) / spec["study"] / spec[field])
+        e = Experiment(**spec)
         differ = differences(record, e)
     except (TypeError, ValueError, OSError) as error:
         differ = error

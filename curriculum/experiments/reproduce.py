@@ -243,7 +243,7 @@ def reproduce(
         )
     found = [whole(r) for r in records.records(study, results)]
     chosen = choose(found, runs, arms)
-    experiments = [records.experiment(r) for r in chosen]
+    experiments = [records.experiment(r, results) for r in chosen]
     for e in experiments:
         training.choose_device(e.device)
     rates = cost.here(experiments).rates or {}

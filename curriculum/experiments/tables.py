@@ -160,7 +160,7 @@ def write(study: str, out, results=RESULTS, workers: int = 1) -> list[Path]:
     Raises: ValueError: there is no such study, or its runs have several corpora or labels.
     """
     found = records.records(study, results)
-    data, ids = _tested(found, workers)
+    data, ids = _tested(found, results, workers)
     tables = {
         "runs": table("runs", _runs(found)),
         "curves": table("curves", _curves(found)),
@@ -175,7 +175,7 @@ def write(study: str, out, results=RESULTS, workers: int = 1) -> list[Path]:
     return [*paths, files.write_text(Path(out) / "README.md", text)]
 
 
-def _tested(found: list[dict], workers: int) -> tuple[Data, np.ndarray]:
+def _tested(found: list[dict], results, workers: int) -> tuple[Data, np.ndarray]:
     """The data of a study, and the ids of its test programs."""
     keys = {
         (
@@ -192,7 +192,7 @@ def _tested(found: list[dict], workers: int) -> tuple[Data, np.ndarray]:
             " scorer, cut and test; tables are of one: keep such runs in studies of their"
             " own"
         )
-    e = records.experiment(found[0])
+    e = records.experiment(found[0], results)
     arm = resolve(e, load_data(e, workers))
     if arm.data.corpus.hash != found[0]["corpus"]["hash"]:
         raise ValueError(

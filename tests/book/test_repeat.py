@@ -37,5 +37,5 @@ def test_the_commands_are_those_of_the_records(name, text):
         asked = [e for block in study.blocks() for e in block]
     else:
         asked = [e for line in rest for e in Experiment.parse(line.words)]
-    kept = [records.experiment(r) for r in records.records(name, RESULTS)]
+    kept = [records.experiment(r, RESULTS) for r in records.records(name, RESULTS)]
     assert set(asked) == set(kept) and {e.study for e in asked} == {name}

@@ -137,7 +137,7 @@ def test_what_cannot_be_run_is_refused(words, reason, copied, capsys):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["nix"], "study is 'nix'; .* has .*quick, restart, small, study$"),
+        (["nix"], "study is 'nix'; .* has .*quick, restart, scores, small, study$"),
         (["bench"], "study is 'bench'"),
         (["small", "--arms", "anti"], "arm is 'anti'; this study has baseline, "),
         (["small", "--minutes", "0"], "2 runs of small need .* minutes here"),
@@ -261,3 +261,17 @@ def test_a_fact_that_is_missing_is_outside(small):
     for pair in ((kept, again), (again, kept)):
         names = {d.name for d in reproduce.compare(*pair, {}).outside}
         assert f"exact execution {part} answers" in names
+
+
+def test_a_scorer_of_ones_own_lies_beside_the_records():
+    (one,) = (
+        r
+        for r in records.records("scores", RESULTS)
+        if r["spec"]["scorer"] == "arithmetic.py:signs" and r["spec"]["seed"] == 0
+    )
+    assert records.experiment(one, RESULTS).code == one["code"]
+    changed = {**one, "code": {"scorer": "0" * 64}}
+    with pytest.raises(ValueError, match="cannot be run by this version.*code"):
+        records.experiment(changed, RESULTS)
+    with pytest.raises(ValueError, match="elsewhere.scores.arithmetic.py"):
+        records.experiment(one, "elsewhere")
