@@ -14,6 +14,8 @@ from curriculum import plots
 from curriculum.__main__ import main
 from curriculum.evaluation import stats
 
+TIME = re.compile(r", about [\d.]+ min here$")  # it depends on the machine
+
 
 def say(text, indent=""):
     """Print a long text in lines of at most 70 characters."""
@@ -36,7 +38,7 @@ def terminal(line, folder):
             code = stop.code
     for text in (said.getvalue() + errors.getvalue()).splitlines():
         if text and not re.fullmatch(r"[\d,]+ of [\d,]+", text):  # progress
-            say(text, indent="    ")
+            say(TIME.sub("", text), indent="    ")
     print(f"[exit code {code}]")
 
 
