@@ -64,7 +64,7 @@ browser: $(PAGES)  ## build the book and test its pages in Chromium, as a reader
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >&2 || \
 	  { echo "no Chromium or Chrome here; on Debian: apt install chromium" >&2; exit 2; }
 	$(VENV)/bin/jupyter-book build .
-	OMP_NUM_THREADS=1 $(PY) -m pytest tests/browser $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) tests/browser $(ARGS)
 
 experiment: $(STAMP)  ## run one experiment: make experiment ARGS="schedule=hybrid scale=desk"
 	$(PY) -m curriculum experiment $(ARGS)

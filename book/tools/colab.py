@@ -65,7 +65,8 @@ def helpers(name: str) -> list[Path]:
     texts = [text]
     while texts:
         for room, module in HELPER.findall(texts.pop()):
-            if (path := BOOK / room / f"{module}.py") not in found:
+            path = BOOK / room / f"{module}.py"
+            if path.is_file() and path not in found:  # else a name of the room itself
                 found.add(path)
                 texts.append(path.read_text(encoding="utf-8"))
     return sorted(found)
