@@ -1,0 +1,197 @@
+"""Behind chapter 11: one figure of the whole study, and the tables around it.
+
+- `equal_table`: what all runs share and what they do not, as their records say.
+- `gap`: two arms, compared over the seeds that both have.
+- `draw_study`: every arm minus the shuffled baseline, and the four verdicts.
+- `draw_answer_loss`: the loss on outputs over the run, by difficulty label.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.transforms import blended_transform_factory
+
+from behind.arms import LABELS
+from curriculum import plots
+from curriculum.evaluation import stats
+from curriculum.experiments import records
+from curriculum.show import show_table
+
+# The protocol's primary contrasts, in its order: arm, reference.
+PRIMARY = (
+    ("hybrid, restarts", "baseline"),
+    ("hybrid", "baseline"),
+    ("hybrid, restarts", "baseline, restarts"),
+    ("hybrid", "hybrid-shuffled"),
+)
+# Rows of the figure, so that contrasts join neighbours where possible.
+MAIN = ("baseline", "hybrid", "hybrid-shuffled", "hybrid, restarts",
+        "baseline, restarts")  # fmt: skip
+OTHERS = ("sequential", "incremental", "anti", "random-order", "warmup")
+
+
+def by_arm(runs):
+    """{arm: its records}, seeds ascending."""
+    found = {}
+    for r in runs:
+        found.setdefault(records.arm(r), []).append(r)
+    return found
+
+
+# --- what is equal ---
+
+
+def equal_table(runs):
+    """One row for each property: its values over all runs, and whether it is one."""
+
+    def millions(r):
+        return r["plan"]["preflight"]["tokens"] / 1e6
+
+    properties = {
+        "corpus (hash)": lambda r: r["corpus"]["hash"][:12],
+        "weights of the model": lambda r: f"{r['parameters']:,}",
+        "steps × programs": lambda r: (
+            f"{r['scale']['steps']:,} × {r['scale']['batch']}"
+        ),
+        "largest learning rate": lambda r: f"{r['scale']['lr']}",
+        "test programs": lambda r: f"{r['corpus']['test']:,}",
+        "steps off the plan": lambda r: str(r["audit"]["wrong_steps"]),
+        "showings of a program, mean": lambda r: (
+            f"{r['plan']['preflight']['programs'] / r['corpus']['train']:.2f}"
+        ),
+        "decay of the learning rate": lambda r: r["spec"]["lr_schedule"],
+        "plan (digest)": lambda r: r["plan"]["digest"][:12],
+    }
+    rows = []
+    for name, read in properties.items():
+        values = sorted({read(r) for r in runs})
+        said = values[0] if len(values) == 1 else " or ".join(values)
+        if len(values) > 2:
+            said = f"{len(values)} in {len(runs)} runs"
+        rows.append((name, said, "yes" if len(values) == 1 else "no"))
+    size = [millions(r) for r in runs]
+    said = f"{min(size):.1f} to {max(size):.1f} million"
+    rows.append(("characters trained on", said, "no"))
+    caption = f"What the records of {len(runs)} runs say."
+    return show_table(rows, ("property", "found", "equal"), caption)
+
+
+# --- the figure ---
+
+
+def gap(right, arm, reference, margin=0.01):
+    """`stats.contrast` of two arms, over the seeds that both have."""
+    n = min(len(right[arm]), len(right[reference]))
+    return stats.contrast(right[arm][:n], right[reference][:n], margin)
+
+
+def verdicts(right, margin=0.01):
+    """[(contrast, corrected p, verdict)] of `PRIMARY`, by the protocol's rule."""
+    found = [gap(right, *pair, margin) for pair in PRIMARY]
+    adjusted = stats.holm([c.p for c in found])
+    return [
+        (c, p, stats.verdict(c, p))
+        for c, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def draw_study(right, margin=0.01):
+    """Every arm minus the baseline in points; brackets: the primary contrasts."""
+    places = {name: float(i) for i, name in enumerate(MAIN)}
+    places |= {name: i + len(MAIN) + 0.8 for i, name in enumerate(OTHERS)}
+    _, axes = plt.subplots(figsize=(7, 5.6))
+    axes.axvspan(-100 * margin, 100 * margin, color="#eef0f3", zorder=0)
+    axes.axvline(0, color=plots.INK, linewidth=1)
+    for name, place in places.items():
+        _draw_arm(axes, place, name, right)
+    axes.set_yticks(
+        list(places.values()),
+        [f"{name} ({len(right[name])})" for name in places],
+    )
+    axes.set_ylim(max(places.values()) + 0.6, -0.8)
+    axes.set_xlabel(
+        "← worse   difference from the baseline (points)   better →"
+    )
+    axes.grid(axis="y", visible=False)
+    beside = blended_transform_factory(axes.transAxes, axes.transData)
+    for (arm, reference), (c, _, said) in zip(
+        PRIMARY, verdicts(right, margin), strict=True
+    ):
+        ends = sorted((places[arm], places[reference]))
+        far = 0.15 if ends[1] - ends[0] > 1 else 0.0
+        _bracket(
+            axes,
+            beside,
+            1.02 + far,
+            ends,
+            f"{100 * c.mean:+.1f}\n{said}".replace("-", "−"),
+        )
+    middle = np.mean([places[name] for name in OTHERS])
+    say = {
+        "transform": beside,
+        "va": "center",
+        "fontsize": 9,
+        "color": plots.SOFT,
+    }
+    axes.text(1.02, middle, "exploratory:\nno verdict", **say)
+    plt.show()
+
+
+def _draw_arm(axes, place, name, right):
+    """One row: a dot for each seed, the mean with its interval."""
+    look = plots.schedule_style(name)
+    if "restarts" in name:
+        look["markerfacecolor"] = "white"
+    if name == "baseline":
+        axes.plot(0, place, **look)
+        return
+    c = gap(right, name, "baseline")
+    seeds = (right[name] - right["baseline"][: c.seeds]).mean(1)
+    dots = {"color": plots.SOFT, "markersize": 3.5, "alpha": 0.8}
+    axes.plot(100 * seeds, [place + 0.27] * c.seeds, "o", **dots)
+    ends = (100 * x for x in (c.mean, c.low, c.high))
+    plots.interval(axes, place, *ends, **look)
+
+
+def _bracket(axes, beside, x, ends, said):
+    """A bracket to the right of the axes, from one row to another."""
+    top, bottom = ends[0] + 0.12, ends[1] - 0.12
+    axes.plot(
+        [x, x + 0.02, x + 0.02, x], [top, top, bottom, bottom],
+        transform=beside, clip_on=False, color=plots.INK, linewidth=1,
+    )  # fmt: skip
+    axes.text(
+        x + 0.035, (top + bottom) / 2, said, transform=beside, va="center",
+        fontsize=9, linespacing=0.95,
+    )  # fmt: skip
+
+
+# --- where the order costs ---
+
+
+def draw_answer_loss(runs, names=("hybrid", "hybrid-shuffled")):
+    """Loss on the output of validation programs: mean over seeds, 95 % band."""
+    _, row = plt.subplots(1, 3, figsize=(7, 3.2), sharey=True)
+    found = {name: by_arm(runs)[name] for name in names}
+    first = found[names[0]][0]
+    for axes, label in zip(row, LABELS, strict=True):
+        for start in first["plan"]["starts"][1:-1]:
+            axes.axvline(start / 1000, color=plots.SOFT, linewidth=1)
+        for name, mine in found.items():
+            losses = [[c["answer"][label] for c in r["curve"]] for r in mine]
+            steps = [c["step"] / 1000 for c in mine[0]["curve"]]
+            mean, low, high = np.transpose(
+                [stats.mean_interval(x) for x in np.transpose(losses)]
+            )
+            look = plots.schedule_style(name)
+            axes.plot(steps, mean, label=name, **look)
+            axes.fill_between(
+                steps, low, high, color=look["color"], alpha=0.15, linewidth=0
+            )
+        axes.set(title=label, yscale="log", ylim=(0.18, 2.4))
+        ticks = (0.2, 0.3, 0.5, 1, 2)
+        axes.set_yticks(ticks, [str(t) for t in ticks])
+        axes.minorticks_off()
+    row[1].set_xlabel("thousand steps")
+    row[0].set_ylabel("loss on the output (nats)")
+    row[2].legend(loc="upper right")
+    plt.show()
