@@ -14,7 +14,7 @@ from behind.arms import LABELS
 from curriculum import plots
 from curriculum.evaluation import stats
 from curriculum.experiments import records
-from curriculum.show import show_table
+from curriculum.show import interval, show_table
 
 # The protocol's primary contrasts, in its order: arm, reference.
 PRIMARY = (
@@ -42,19 +42,15 @@ def by_arm(runs):
 
 def equal_table(runs):
     """One row for each property: its values over all runs, and whether it is one."""
-
-    def millions(r):
-        return r["plan"]["preflight"]["tokens"] / 1e6
-
     properties = {
         "corpus (hash)": lambda r: r["corpus"]["hash"][:12],
         "weights of the model": lambda r: f"{r['parameters']:,}",
         "steps × programs": lambda r: (
             f"{r['scale']['steps']:,} × {r['scale']['batch']}"
         ),
-        "largest learning rate": lambda r: f"{r['scale']['lr']}",
+        "largest learning rate": lambda r: str(r["scale"]["lr"]),
         "test programs": lambda r: f"{r['corpus']['test']:,}",
-        "steps off the plan": lambda r: str(r["audit"]["wrong_steps"]),
+        "delivered exactly as planned": records.as_planned,
         "showings of a program, mean": lambda r: (
             f"{r['plan']['preflight']['programs'] / r['corpus']['train']:.2f}"
         ),
@@ -63,14 +59,15 @@ def equal_table(runs):
     }
     rows = []
     for name, read in properties.items():
-        values = sorted({read(r) for r in runs})
-        said = values[0] if len(values) == 1 else " or ".join(values)
+        values = sorted({str(read(r)) for r in runs})
+        said = " or ".join(values)
         if len(values) > 2:
             said = f"{len(values)} in {len(runs)} runs"
         rows.append((name, said, "yes" if len(values) == 1 else "no"))
-    size = [millions(r) for r in runs]
-    said = f"{min(size):.1f} to {max(size):.1f} million"
-    rows.append(("characters trained on", said, "no"))
+    sizes = [r["plan"]["preflight"]["tokens"] for r in runs]
+    said = f"{min(sizes) / 1e6:.1f} to {max(sizes) / 1e6:.1f} million"
+    one = "yes" if min(sizes) == max(sizes) else "no"
+    rows.append(("characters trained on", said, one))
     caption = f"What the records of {len(runs)} runs say."
     return show_table(rows, ("property", "found", "equal"), caption)
 
@@ -113,26 +110,18 @@ def draw_study(right, margin=0.01):
     )
     axes.grid(axis="y", visible=False)
     beside = blended_transform_factory(axes.transAxes, axes.transData)
-    for (arm, reference), (c, _, said) in zip(
+    for pair, (c, _, said) in zip(
         PRIMARY, verdicts(right, margin), strict=True
     ):
-        ends = sorted((places[arm], places[reference]))
-        far = 0.15 if ends[1] - ends[0] > 1 else 0.0
-        _bracket(
-            axes,
-            beside,
-            1.02 + far,
-            ends,
-            f"{100 * c.mean:+.1f}\n{said}".replace("-", "−"),
-        )
+        ends = sorted(places[name] for name in pair)
+        x = 1.02 if ends[1] - ends[0] == 1 else 1.17  # longer ones further out
+        points = interval(c, digits=1, scale=100).split()[0].replace("-", "−")
+        _bracket(axes, beside, x, ends, f"{points}\n{said}")
     middle = np.mean([places[name] for name in OTHERS])
-    say = {
-        "transform": beside,
-        "va": "center",
-        "fontsize": 9,
-        "color": plots.SOFT,
-    }
-    axes.text(1.02, middle, "exploratory:\nno verdict", **say)
+    axes.text(
+        1.02, middle, "exploratory:\nno verdict", transform=beside,
+        va="center", fontsize=9, color=plots.SOFT,
+    )  # fmt: skip
     plt.show()
 
 
