@@ -2,8 +2,10 @@
 
 - `equal_table`: what all runs share and what they do not, as their records say.
 - `gap`: two arms, compared over the seeds that both have.
-- `draw_study`: every arm minus the shuffled baseline, and the four verdicts.
+- `draw_study`: every arm minus the shuffled baseline, and the four verdicts; `study_table`
+  has the same rows in numbers, `secondary_table` the contrasts in other outcomes.
 - `draw_answer_loss`: the loss on outputs over the run, by difficulty label.
+- `short_spread`, `short_gaps`: what the runs of one minute could see, and what they show.
 """
 
 import matplotlib.pyplot as plt
@@ -13,6 +15,7 @@ from matplotlib.transforms import blended_transform_factory
 from behind.arms import LABELS
 from curriculum import plots
 from curriculum.evaluation import stats
+from curriculum.evaluation.answers import TASKS
 from curriculum.experiments import records
 from curriculum.show import interval, show_table
 
@@ -95,7 +98,7 @@ def draw_study(right, margin=0.01):
     """Every arm minus the baseline in points; brackets: the primary contrasts."""
     places = {name: float(i) for i, name in enumerate(MAIN)}
     places |= {name: i + len(MAIN) + 0.8 for i, name in enumerate(OTHERS)}
-    _, axes = plt.subplots(figsize=(7, 5.6))
+    _, axes = plt.subplots(figsize=(5.7, 6))
     axes.axvspan(-100 * margin, 100 * margin, color="#eef0f3", zorder=0)
     axes.axvline(0, color=plots.INK, linewidth=1)
     for name, place in places.items():
@@ -105,16 +108,14 @@ def draw_study(right, margin=0.01):
         [f"{name} ({len(right[name])})" for name in places],
     )
     axes.set_ylim(max(places.values()) + 0.6, -0.8)
-    axes.set_xlabel(
-        "← worse   difference from the baseline (points)   better →"
-    )
+    axes.set_xlabel("← worse     points against the baseline     better →")
     axes.grid(axis="y", visible=False)
     beside = blended_transform_factory(axes.transAxes, axes.transData)
     for pair, (c, _, said) in zip(
         PRIMARY, verdicts(right, margin), strict=True
     ):
         ends = sorted(places[name] for name in pair)
-        x = 1.02 if ends[1] - ends[0] == 1 else 1.17  # longer ones further out
+        x = 1.02 if ends[1] - ends[0] == 1 else 1.22  # longer ones further out
         points = interval(c, digits=1, scale=100).split()[0].replace("-", "−")
         _bracket(axes, beside, x, ends, f"{points}\n{said}")
     middle = np.mean([places[name] for name in OTHERS])
@@ -154,6 +155,39 @@ def _bracket(axes, beside, x, ends, said):
     )  # fmt: skip
 
 
+def study_table(right, margin=0.01):
+    """The rows of `draw_study` in numbers, with Student's interval over the seeds."""
+    rows = []
+    for name in (*MAIN[1:], *OTHERS):
+        c = gap(right, name, "baseline", margin)
+        seeds = (right[name] - right["baseline"][: c.seeds]).mean(1)
+        student = interval(*stats.mean_interval(seeds), 1, 100, signed=True)
+        points = interval(c, digits=1, scale=100), student.split(" ", 1)[1]
+        rows.append((name, c.seeds, 100 * right[name].mean(), *points))
+    columns = ("arm", "seeds", "right", "points, as drawn", "Student's")
+    caption = "Execution in per cent; arm − baseline in points."
+    return show_table(rows, columns, caption, {"right": ".1f"})
+
+
+def secondary_table(runs, margin=0.01):
+    """The primary contrasts in the other tasks and under the released protocol."""
+    outcomes = {
+        "line": ("line", "exact"),
+        "token": ("token", "exact"),
+        "execution, released": ("execution", "released"),
+    }
+    columns = []
+    for task, protocol in outcomes.values():
+        answers = records.right(runs, task=task, protocol=protocol)
+        found = [gap(answers, *pair, margin) for pair in PRIMARY]
+        columns.append([interval(c, digits=1, scale=100) for c in found])
+    rows = [
+        (i, *cells) for i, cells in enumerate(zip(*columns, strict=True), 1)
+    ]
+    caption = "The four contrasts in the secondary outcomes, in points."
+    return show_table(rows, ("contrast", *outcomes), caption)
+
+
 # --- where the order costs ---
 
 
@@ -184,3 +218,47 @@ def draw_answer_loss(runs, names=("hybrid", "hybrid-shuffled")):
     row[0].set_ylabel("loss on the output (nats)")
     row[2].legend(loc="upper right")
     plt.show()
+
+
+# --- the runs of one minute ---
+
+
+def accuracies(found, task):
+    """{arm: (seeds,) accuracies} of runs of one minute."""
+    return records.by_schedule(found, lambda r: records.accuracy(r, task))
+
+
+def short_spread(found):
+    """Spread of the seeds of one arm, and what three pairs could see, by task."""
+    rows = []
+    for task in TASKS:
+        by = accuracies(found, task)
+        spread = np.mean([v.std(ddof=1) for v in by.values()])
+        small = np.median(
+            [
+                stats.paired(values, by["baseline"]).detectable
+                for arm, values in by.items()
+                if arm != "baseline"
+            ]
+        )
+        numbers = by["baseline"].mean(), spread, small
+        rows.append((task, *(100 * x for x in numbers)))
+    names = ("task", "baseline", "spread of seeds", "detectable")
+    caption = "Runs of one minute: per cent, and points of accuracy."
+    return show_table(rows, names, caption, dict.fromkeys(names[1:], ".1f"))
+
+
+def short_gaps(found):
+    """Paired differences of the runs of one minute: arm − baseline, by task."""
+    by = {task: accuracies(found, task) for task in TASKS}
+    pairs = {arm: (arm, "baseline") for arm in by["line"] if arm != "baseline"}
+    pairs["hybrid − random"] = "hybrid", "random-order"
+    rows = []
+    for name, (arm, other) in pairs.items():
+        gaps = [stats.paired(by[t][arm], by[t][other]) for t in TASKS]
+        rows.append((name, *(interval(g, digits=1, scale=100) for g in gaps)))
+    caption = (
+        "Runs of one minute, 3 seeds: arm − baseline, in points [Student's"
+        " interval]."
+    )
+    return show_table(rows, ("arm", *TASKS), caption)
