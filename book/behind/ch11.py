@@ -98,7 +98,7 @@ def draw_study(right, margin=0.01):
     """Every arm minus the baseline in points; brackets: the primary contrasts."""
     places = {name: float(i) for i, name in enumerate(MAIN)}
     places |= {name: i + len(MAIN) + 0.8 for i, name in enumerate(OTHERS)}
-    _, axes = plt.subplots(figsize=(5.7, 6))
+    _, axes = plt.subplots(figsize=(6, 6.2))
     axes.axvspan(-100 * margin, 100 * margin, color="#eef0f3", zorder=0)
     axes.axvline(0, color=plots.INK, linewidth=1)
     for name, place in places.items():
@@ -107,6 +107,7 @@ def draw_study(right, margin=0.01):
         list(places.values()),
         [f"{name} ({len(right[name])})" for name in places],
     )
+    axes.tick_params(labelsize=11)  # the figure is wide for a phone
     axes.set_ylim(max(places.values()) + 0.6, -0.8)
     axes.set_xlabel("← worse     points against the baseline     better →")
     axes.grid(axis="y", visible=False)
@@ -115,13 +116,13 @@ def draw_study(right, margin=0.01):
         PRIMARY, verdicts(right, margin), strict=True
     ):
         ends = sorted(places[name] for name in pair)
-        x = 1.02 if ends[1] - ends[0] == 1 else 1.22  # longer ones further out
+        x = 1.02 if ends[1] - ends[0] == 1 else 1.26  # longer ones further out
         points = interval(c, digits=1, scale=100).split()[0].replace("-", "−")
         _bracket(axes, beside, x, ends, f"{points}\n{said}")
     middle = np.mean([places[name] for name in OTHERS])
     axes.text(
         1.02, middle, "exploratory:\nno verdict", transform=beside,
-        va="center", fontsize=9, color=plots.SOFT,
+        va="center", fontsize=11, color=plots.SOFT,
     )  # fmt: skip
     plt.show()
 
@@ -151,7 +152,7 @@ def _bracket(axes, beside, x, ends, said):
     )  # fmt: skip
     axes.text(
         x + 0.035, (top + bottom) / 2, said, transform=beside, va="center",
-        fontsize=9, linespacing=0.95,
+        fontsize=11, linespacing=0.95,
     )  # fmt: skip
 
 
