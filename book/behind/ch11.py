@@ -194,7 +194,7 @@ def secondary_table(runs, margin=0.01):
 
 def draw_answer_loss(runs, names=("hybrid", "hybrid-shuffled")):
     """Loss on the output of validation programs: mean over seeds, 95 % band."""
-    _, row = plt.subplots(1, 3, figsize=(7, 3.2), sharey=True)
+    _, row = plt.subplots(1, 3, figsize=(6, 3.6), sharey=True)
     found = {name: by_arm(runs)[name] for name in names}
     first = found[names[0]][0]
     for axes, label in zip(row, LABELS, strict=True):
@@ -215,9 +215,16 @@ def draw_answer_loss(runs, names=("hybrid", "hybrid-shuffled")):
         ticks = (0.2, 0.3, 0.5, 1, 2)
         axes.set_yticks(ticks, [str(t) for t in ticks])
         axes.minorticks_off()
+        axes.tick_params(labelsize=10)
     row[1].set_xlabel("thousand steps")
     row[0].set_ylabel("loss on the output (nats)")
-    row[2].legend(loc="upper right")
+    row[2].legend(
+        fontsize=10,
+        handlelength=1.5,
+        frameon=True,
+        edgecolor="none",
+        framealpha=1,
+    )
     plt.show()
 
 
