@@ -36,8 +36,9 @@ def winner(function: callable):
         return "Without noise nobody can win; is the margin applied?"
     if not 0.6 < sure < 0.9:
         return (
-            f"With a spread of 0.05 the chance is {sure:.2f}; about three in four is"
-            "\nexpected. Did you average over the seeds, and has the baseline luck too?"
+            f"With a spread of 0.05 the chance is {sure:.2f}; about three in"
+            "\nfour is expected. Did you average over the seeds, and has the"
+            "\nbaseline luck too?"
         )
     if not 0.25 < middle < 0.5:
         return f"With a spread of 0.01 the chance is not {middle:.2f}."

@@ -26,7 +26,6 @@ MAX_BYTES = 1_000_000
 MAX_LINE, MAX_LINE_WITH_TEXT = 79, 88
 MAX_CELLS, MAX_WORDS = 75, 3_600  # what a reader sees of a chapter
 MEDIAN_CODE, MAX_CODE, MAX_OUTPUT = 9, 25, 70  # lines; characters of a line
-TO_REWRITE = {"11"}  # still too long
 CHAPTER = re.compile(r"\d\d-[a-z0-9-]+\.ipynb")
 DIRECTIVES = {"admonition", "exercise"}
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -306,8 +305,7 @@ def check(path: Path, url: str = "", branch: str = "main") -> list[str]:
     if CHAPTER.fullmatch(path.name):
         found += skeleton(nb)
         found += exercises(nb)
-        if path.name[:2] not in TO_REWRITE:
-            found += length(nb)
+        found += length(nb)
     size = path.stat().st_size
     if size > MAX_BYTES:
         found.append(f"{size / 1e6:.2f} MB, allowed {MAX_BYTES / 1e6:.0f} MB")
