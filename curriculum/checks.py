@@ -2,8 +2,8 @@
 
 - `Literal["a", "b"]`: one of these. `Annotated[float, Range(0, 1)]`: a number in a range.
 - `int | None`, `tuple[Stage, ...]` and plain classes mean what they say.
-- A whole number is accepted where a float is asked for. NaN is in no range, True is no
-  number.
+- A whole number is accepted where a float is asked for, and a NumPy number as the Python
+  number that it stands for. NaN is in no range, True is no number.
 
 Use it as the first line of a dataclass's `__post_init__`. Chapter 13 shows its errors.
 """
@@ -16,6 +16,8 @@ import types
 import typing
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args, get_origin
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,15 @@ def check(instance) -> None:
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)
         found = checked(field.name, value, hints[field.name])
-        if found is not value:  # a whole number where a float is asked for
+        if found is not value:  # another type of number
             object.__setattr__(instance, field.name, found)
 
 
 def checked(name: str, value, hint):
-    """`value`, as a float where `hint` asks for one; a ValueError if it does not fit."""
+    """`value`, as the number that `hint` asks for; a ValueError if it does not fit."""
     origin = get_origin(hint)
+    if isinstance(value, np.number):
+        value = value.item()
     if origin is Annotated:
         kind, limits = get_args(hint)
         value = checked(name, value, kind)
@@ -58,8 +62,7 @@ def checked(name: str, value, hint):
     elif origin is tuple:
         if not isinstance(value, tuple):
             raise ValueError(f"{name} is {value!r}; it must be of type tuple")
-        for item in value:
-            checked(name, item, get_args(hint)[0])
+        value = tuple(checked(name, item, get_args(hint)[0]) for item in value)
     elif hint is float and type(value) is int:
         value = float(value)
     elif not isinstance(value, hint) or type(value) is bool and hint is not bool:

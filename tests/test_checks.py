@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import numpy as np
 import pytest
 
 from curriculum.checks import Range, check
@@ -27,6 +28,22 @@ def test_good_values_pass_and_whole_numbers_become_floats():
     spec = Spec(share=1, limit=3, parts=(1, 2), on=True)
     assert type(spec.share) is float and type(spec.limit) is float
     assert Spec(limit=None).limit is None
+
+
+def test_numpy_numbers_are_numbers():
+    """They come out of tables, and go into a JSON file as what they stand for."""
+    spec = Spec(
+        share=np.float32(0.75), count=np.int64(3), limit=np.int32(2), parts=(np.int8(4),)
+    )
+    assert (spec.share, spec.count, spec.limit, spec.parts) == (0.75, 3, 2.0, (4,))
+    types = [type(x) for x in (spec.share, spec.count, spec.limit, spec.parts[0])]
+    assert types == [float, int, float, int]
+    with pytest.raises(ValueError, match="count is 3.0; it must be of type int"):
+        Spec(count=np.float64(3))
+    with pytest.raises(ValueError, match="count is .*True"):
+        Spec(count=np.bool_(True))
+    with pytest.raises(ValueError, match="share is nan"):
+        Spec(share=np.float64("nan"))
 
 
 @pytest.mark.parametrize(
