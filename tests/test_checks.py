@@ -33,7 +33,10 @@ def test_good_values_pass_and_whole_numbers_become_floats():
 def test_numpy_numbers_are_numbers():
     """They come out of tables, and go into a JSON file as what they stand for."""
     spec = Spec(
-        share=np.float32(0.75), count=np.int64(3), limit=np.int32(2), parts=(np.int8(4),)
+        share=np.float32(0.75),
+        count=np.int64(3),
+        limit=np.int32(2),
+        parts=(np.int8(4),),
     )
     assert (spec.share, spec.count, spec.limit, spec.parts) == (0.75, 3, 2.0, (4,))
     types = [type(x) for x in (spec.share, spec.count, spec.limit, spec.parts[0])]
