@@ -11,8 +11,12 @@ import argparse
 import dataclasses
 import io
 import sys
+import textwrap
 import time
+import typing
 from pathlib import Path
+
+from .. import __version__
 
 
 def main(words=None) -> int:
@@ -40,6 +44,12 @@ def main(words=None) -> int:
         return 130
 
 
+class Help(
+    argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
+):
+    """Help with default values, and lines that stay as they are below it."""
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
@@ -53,17 +63,19 @@ def parser(command: str) -> Parser:
         prog="curriculum",
         description="Programs, their difficulty, an order to learn them in, and what came of it.",
     )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (run, arguments, text) in COMMANDS.items():
+    for name, (run, arguments, text, example) in COMMANDS.items():
         sub = commands.add_parser(
             name,
             help=text,
             description=text[0].upper() + text[1:] + ".",
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=Help,
         )
         sub.set_defaults(run=run)
         if name == command:
-            arguments(sub.add_argument)
+            sub.epilog = arguments(sub.add_argument) or ""
+            sub.epilog += f"example:\n  python -m curriculum {name} {example}"
     return top
 
 
@@ -95,6 +107,9 @@ def place(text):
 COUNT = number(int, 1, 10_000_000)
 PROCESSES = number(int, 1, 10_000)
 SEED = number(int, 0, 2**63 - 1)
+LAID_OUT = textwrap.TextWrapper(
+    78, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+)
 AGAIN = "set a record aside that other code made, and run again"
 
 
@@ -126,25 +141,25 @@ def score_arguments(add):
 
 
 def plan_arguments(add):
-    experiment_words(add)
     add("--out", type=place, help="save the plan as Parquet")
+    return experiment_words(add)
 
 
 def cost_arguments(add):
-    experiment_words(add)
     add("--gpu", default="A100", help="T4, A100 or H100")
     add("--gpus", type=PROCESSES, default=4, help="cards of the last row")
     add("--runs-per-gpu", type=PROCESSES, default=4, help="runs that share a card")
     price = number(float, 0, 1_000_000)
     add("--price", type=price, help="of an hour of one card, if you know it")
+    return experiment_words(add)
 
 
 def train_arguments(add):
-    experiment_words(add)
     results = Path("runs/results")
     add("--results", type=place, default=results, help="folder of the record")
     add("--notebook", action="store_true", help="run its notebook through papermill")
     add("--again", action="store_true", help=AGAIN)
+    return experiment_words(add)
 
 
 def evaluate_arguments(add):
@@ -169,7 +184,6 @@ def export_arguments(add):
 def experiment_arguments(add):
     from .spec import RESULTS
 
-    experiment_words(add)
     add("--results", type=place, default=RESULTS, help="folder of the records")
     add(
         "--no-notebook",
@@ -195,6 +209,7 @@ def experiment_arguments(add):
         type=share,
         help="ray: GPUs, such as 0.25 for four runs a card; empty: one, if there is one",
     )
+    return experiment_words(add)
 
 
 def full_arguments(add):
@@ -249,17 +264,33 @@ def bench_arguments(add):
     add("--out", type=place, help="also write the table as JSON")
 
 
-def experiment_words(add):
+def experiment_words(add) -> str:
+    """The argument of an experiment's parameters; returns what each of them may be."""
+    from .. import difficulty
+    from ..ordering import schedules
     from .spec import Experiment
 
-    plain = [f for f in dataclasses.fields(Experiment) if f.name != "options"]
-    fields = ", ".join(f"{f.name}={f.default}" for f in plain)
-    add(
-        "words",
-        nargs="*",
-        metavar="name=value",
-        help=f"parameters, and those of the schedule, such as replay=0.25; defaults: {fields}",
+    add("words", nargs="*", metavar="name=value", help="parameters, as listed below")
+    known = {
+        "schedule": f"{', '.join(schedules.NAMED)}, file.py:function or spec.json",
+        "scorer": f"{', '.join(difficulty.SCORERS)} or file.py:function",
+        "cycles": "lengths of restart cycles, such as 20,30,70",
+        "seed": "a whole number",
+        "study": "the folder of the record",
+    }
+    hints = typing.get_type_hints(Experiment)
+    lines = ["parameters (commas between values make a sweep; [default]):"]
+    for f in dataclasses.fields(Experiment):
+        if f.name != "options":
+            values = known.get(f.name) or ", ".join(typing.get_args(hints[f.name]))
+            text = f"{f.name}: {values} [{f.default}]"
+            lines += LAID_OUT.wrap(text)
+    options = sorted(
+        {n for make in schedules.NAMED.values() for n in schedules.parameters(make)}
     )
+    text = f"and those of the schedule: {', '.join(options)}"
+    lines += LAID_OUT.wrap(text)
+    return "\n".join(lines) + "\n\n"
 
 
 def progress(done: int, total: int):
@@ -547,61 +578,78 @@ COMMANDS = {
         generate,
         generate_arguments,
         "write a corpus of TinyPy programs with their true outputs",
+        "corpus --size 1000",
     ),
     "score": (
         score,
         score_arguments,
         "score Python files and folders for difficulty",
+        "src tests --top 10",
     ),
     "plan": (
         show_plan,
         plan_arguments,
         "show what an experiment would train on, and in which order",
+        "schedule=hybrid scale=quick",
     ),
-    "cost": (cost_card, cost_arguments, "estimate minutes and money of a sweep"),
+    "cost": (
+        cost_card,
+        cost_arguments,
+        "estimate minutes and money of a sweep",
+        "schedule=baseline,hybrid seed=0,1,2 scale=desk",
+    ),
     "train": (
         train_one,
         train_arguments,
         "train one arm in this process; resumes if cut short",
+        "schedule=hybrid scale=quick seed=1",
     ),
     "evaluate": (
         evaluate_weights,
         evaluate_arguments,
         "measure saved weights on their test programs",
+        "book/results/desk/hybrid_s0.safetensors --show 3",
     ),
     "export": (
         export_weights,
         export_arguments,
         "write saved weights as a file that the book's laboratory can load",
+        "book/results/desk/hybrid_s0.safetensors -o mine.js",
     ),
     "experiment": (
         experiments,
         experiment_arguments,
         "run experiments, as notebooks; commas make a sweep",
+        "schedule=baseline,hybrid seed=0,1,2 scale=quick study=mine --jobs 2",
     ),
     "full": (
         full_comparison,
         full_arguments,
         "fit a full comparison on one GPU into a time budget",
+        "--minutes 25",
     ),
     "study": (
         study,
         study_arguments,
         "run the blocks of the study that fit into a time budget",
+        "--minutes 10 --results again",
     ),
     "reproduce": (
         reproduce_study,
         reproduce_arguments,
         "run kept records again and compare them number by number",
+        "quick --runs 1",
     ),
     "tables": (
         write_tables,
         tables_arguments,
         "write a study as Parquet and CSV with a codebook",
+        "study --out tables",
     ),
     "bench": (
         benchmark,
         bench_arguments,
         "compare this code with a plain reference and with the limit",
+        "--stages scoring,evaluation --size pocket",
     ),
 }

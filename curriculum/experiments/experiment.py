@@ -50,6 +50,17 @@ class Data:
     labels: np.ndarray  # (N,) 0 easy, 1 medium, 2 hard
 
 
+def run_name(e: Experiment) -> str:
+    """Names the run of `e` in the cache: runs of two studies can have one checkpoint."""
+    science = files.digest([e.science, dataclasses.asdict(SCALES[e.scale])])
+    return f"{e.scale}-{e.name}-{science[:8]}"
+
+
+def progress_path(e: Experiment) -> Path:
+    """Where the newest line of the log of a run stands, for whoever started it."""
+    return cache_folder() / "progress" / f"{run_name(e)}.json"
+
+
 def _corpus_spec(e: Experiment) -> CorpusSpec:
     scale = SCALES[e.scale]
     return CorpusSpec(
@@ -270,8 +281,16 @@ class Arm:
 
         Two processes that are given the same run do it once: the second waits for the
         first (an hour at most), and finds a finished checkpoint.
+
+        Args: show: called with each line of the log, which also goes to `progress_path`.
         """
-        self.state.callbacks = (self.log(show),)
+
+        def note(line):
+            files.write_json(progress_path(self.experiment), line)
+            if show:
+                show(line)
+
+        self.state.callbacks = (self.log(note),)
         with locks.lock(self.folder / "run.lock", timeout=3600):
             training.train_together([self.state])
         return self.state

@@ -5,6 +5,7 @@
   done, run, in this process or as a notebook through papermill.
 - `sweep` hands work to an engine: `Local` starts processes of this machine,
   `cluster.Ray` uses the machines of a Ray cluster. Only *where* work runs differs.
+- While runs go on, the driver says how far they are: steps, loss, time left.
 - Finished runs are skipped, so a sweep that was cut short is simply started again. A run
   whose process died is tried again and goes on from its checkpoint. A run that fails does
   not stop the others. Two drivers on one results folder share the work.
@@ -28,7 +29,7 @@ from pathlib import Path
 
 from .. import files
 from . import locks
-from .experiment import load_data, resolve
+from .experiment import load_data, progress_path, resolve, run_name
 from .records import finished, record_path, set_aside
 from .spec import NOTEBOOK, RESULTS, SCALES, Experiment, cache_folder
 
@@ -52,12 +53,8 @@ def record_lock(e: Experiment, results) -> Path:
 
 
 def run_lock(e: Experiment) -> Path:
-    """The lock that the working process holds, in the cache.
-
-    Runs of two studies, or of two results folders, can have one checkpoint.
-    """
-    science = files.digest([e.science, dataclasses.asdict(SCALES[e.scale])])
-    return cache_folder() / "locks" / f"{e.scale}-{e.name}-{science[:8]}.lock"
+    """The lock that the working process holds, in the cache."""
+    return cache_folder() / "locks" / f"{run_name(e)}.lock"
 
 
 @contextlib.contextmanager
@@ -224,6 +221,7 @@ def sweep(
     retries: int = 3,
     poll: float = 1.0,
     again: bool = False,
+    report: float = 20.0,
 ) -> list[Path]:
     """Run many experiments; returns the paths of their records.
 
@@ -235,6 +233,7 @@ def sweep(
         retries: times that a run whose process died is tried again.
         poll: seconds between looks at a run that another driver works on.
         again: set records aside that other code made, and do their runs again.
+        report: seconds between two lines about a run that goes on.
     Raises:
         ValueError: before anything starts, if a record holds another experiment or was
             made by other code, or the notebook lacks a parameter.
@@ -246,7 +245,9 @@ def sweep(
             show(f"{e.study}/{e.name}: made by other code, kept as {old.name}")
     with ends_on_sigterm(), contextlib.closing(engine or Local()) as engine:
         source = check_notebook() if notebook else ""
-        state = _Sweep(Path(results).resolve(), engine, source, show, retries, poll)
+        state = _Sweep(
+            Path(results).resolve(), engine, source, show, retries, poll, report
+        )
         state.run(experiments)
     if state.failed:
         raise RuntimeError("these experiments failed: " + "; ".join(state.failed))
@@ -256,9 +257,11 @@ def sweep(
 class _Sweep:
     """What waits, what runs, and what came of the rest."""
 
-    def __init__(self, results, engine, source, show, retries, poll):
+    def __init__(self, results, engine, source, show, retries, poll=1.0, report=20.0):
         self.results, self.engine, self.source = results, engine, source
-        self.show, self.retries, self.poll = show, retries, poll
+        self.show, self.retries = show, retries
+        self.poll, self.report = poll, report
+        self.heard = {}  # {experiment: (its newest line of the log, when that was shown)}
         self.queue, self.later, self.deaths = [], {}, Counter()
         self.running = {}  # {handle: (experiment, its lock, when it was started)}
         self.took, self.failed = [], []  # seconds of the finished, causes of failures
@@ -285,6 +288,7 @@ class _Sweep:
                     time.sleep(self.poll / 10)
                 for handle, how in self.engine.wait(list(self.running)):
                     self.end(handle, how)
+                self.listen()
 
     def begin(self, e):
         """Start the run, unless another process has it in hand; then look again later."""
@@ -299,6 +303,7 @@ class _Sweep:
                 if e not in self.later:
                     self.show(f"{e.study}/{e.name}: another process is at it")
                 return self.postpone(e)
+            self.heard[e] = newest(e), time.monotonic()
             handle = self.engine.start(e, self.results, self.source)
             self.running[handle] = e, held.pop_all(), time.monotonic()
             self.show(f"{e.study}/{e.name}: started")
@@ -323,6 +328,16 @@ class _Sweep:
                 how = f"its process died {self.retries + 1} times"
             self.failed.append(f"{e.name}: {how}")
             self.tell(e, "FAILED")
+
+    def listen(self):
+        """Say how far the runs are that go on, those that said something new."""
+        for e, *_ in self.running.values():
+            known, shown = self.heard[e]
+            if time.monotonic() - shown < self.report:
+                continue
+            if (line := newest(e)) and line != known:
+                self.heard[e] = line, time.monotonic()
+                self.show(f"{e.study}/{e.name}: {how_far(line, SCALES[e.scale].steps)}")
 
     def check(self, e) -> str:
         """DONE if the record of a run that says so is there; else what is wrong."""
@@ -351,6 +366,23 @@ class _Sweep:
         ages = [time.monotonic() - start for *_, start in self.running.values()]
         slots = self.engine.slots
         self.show(progress(self.total, len(self.queue), self.took, ages, slots))
+
+
+def newest(e: Experiment) -> dict | None:
+    """The newest line of a run's log; None before the first."""
+    try:
+        return files.read_json(progress_path(e))
+    except ValueError:  # not there
+        return None
+
+
+def how_far(line: dict, steps: int) -> str:
+    """A line of the log in words: step, loss, and the time left at its speed so far."""
+    left = line["seconds"] / line["step"] * (steps - line["step"]) / 60
+    return (
+        f"step {line['step']:,} of {steps:,}, loss {line['loss']:.3f},"
+        f" about {left:.1f} min left"
+    )
 
 
 def progress(total, queued, took, ages, slots) -> str:

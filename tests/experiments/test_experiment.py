@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import tomllib
 import typing
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+import curriculum
 from curriculum import files
 from curriculum.__main__ import main
 from curriculum.evaluation.answers import Question
-from curriculum.experiments import experiment, records, sweep
+from curriculum.experiments import cli, experiment, records, sweep
 from curriculum.experiments import spec as X
 from curriculum.ordering import schedules
 
@@ -456,24 +458,40 @@ def test_bad_input_is_one_line_and_exit_code_2(words, message, tmp_path, capsys)
     assert len(error) == 1 or message.startswith("none of")  # a line for each file
 
 
-def test_every_command_has_help():
-    for command in (
-        "generate",
-        "score",
-        "plan",
-        "train",
-        "evaluate",
-        "experiment",
-        "bench",
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "curriculum", command, "--help"],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0 and done.stdout.startswith(
-            "usage: curriculum " + command
-        )
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_has_help_with_an_example_that_is_understood(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    said = capsys.readouterr().out
+    assert end.value.code == 0 and said.startswith(f"usage: curriculum {command}")
+    *_, example = said.splitlines()
+    start = "  python -m curriculum "
+    assert example.startswith(f"{start}{command} ")
+    cli.parser(command).parse_args(example.removeprefix(start).split())
+
+
+def test_the_help_of_an_experiment_lists_every_value(capsys):
+    with pytest.raises(SystemExit):
+        main(["experiment", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for words in (
+        ", ".join(schedules.NAMED), ", ".join(X.SCALES),
+        "lr_schedule: multistep, multistep-restart, constant [multistep]",
+        "end, full_at, length, power, replay, start",
+    ):  # fmt: skip
+        assert words in said
+    for field in dataclasses.fields(X.Experiment):
+        assert field.name == "options" or f" {field.name}: " in said
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"curriculum {curriculum.__version__}\n"
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    project = tomllib.loads(text)["project"]
+    assert project["scripts"] == {"curriculum": "curriculum.experiments.cli:main"}
 
 
 def test_scoring_needs_no_torch_and_its_help_nothing_large(tmp_path):

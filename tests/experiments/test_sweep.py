@@ -91,7 +91,7 @@ def test_a_lock_waits_as_long_as_it_is_told_to(tmp_path):
 def test_papermill_runs_the_notebook_and_skips_what_is_done(tmp_path, smoke):
     (e,) = arms("sequential")
     said = []
-    (path,) = sweep.sweep([e, e], tmp_path, show=said.append)
+    (path,) = sweep.sweep([e, e], tmp_path, show=said.append, report=1e9)
     through_notebook = files.read_json(path)
     assert through_notebook["spec"] == dataclasses.asdict(e)
     assert same(through_notebook, sweep.run(e, tmp_path / "direct"))
@@ -307,6 +307,64 @@ def test_how_tasks_end_and_what_follows(tmp_path, smoke):
     assert "must share that folder" in str(error.value)
     assert "sequential_scale-smoke_s0: FloatingPointError: the loss is nan" in causes
     assert records.finished(arms("baseline")[0], tmp_path)
+
+
+class Slow(Scripted):
+    """An engine whose only task writes three lines of its log before it ends."""
+
+    def start(self, e, results, notebook):
+        self.lines = [
+            {"step": n, "loss": 3 / n, "seconds": 60.0 * n} for n in (6, 6, 12)
+        ]
+        return super().start(e, results, notebook)
+
+    def wait(self, handles):
+        if not self.lines:
+            return super().wait(handles)
+        (e,) = self.now.values()
+        files.write_json(experiment.progress_path(e), self.lines.pop(0))
+        return []
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        (
+            0.0,
+            [
+                "step 6 of 24, loss 0.500, about 18.0 min left",
+                "step 12 of 24, loss 0.250, about 12.0 min left",
+            ],
+        ),
+        (1e9, []),
+    ],
+)
+def test_a_run_that_goes_on_says_how_far_it_is(report, said, tmp_path, smoke):
+    (e,) = arms("baseline", seed=91)
+
+    def make(e):
+        scale = dataclasses.asdict(X.SCALES[e.scale])
+        kept = {"spec": e.spec, "scale": scale, "results": {"exact": {}}}
+        path = records.record_path(e, tmp_path)
+        files.write_json(path, kept | {"sources": code_digest("results")})
+
+    # What an earlier run of it left is not news.
+    old = {"step": 3, "loss": 9.0, "seconds": 1.0}
+    files.write_json(experiment.progress_path(e), old)
+    lines = []
+    engine = Slow({"baseline": [sweep.DONE]}, make)
+    sweep.sweep([e], tmp_path, engine, notebook=False, show=lines.append, report=report)
+    start, *between, end, count = lines
+    assert start.endswith(": started") and end.endswith(": finished")
+    assert count.startswith("1 of 1 done")
+    assert between == [f"tests/{e.name}: {line}" for line in said]
+
+
+def test_training_leaves_its_newest_line_for_whoever_asks(resolved):
+    arm = resolved(seed=92)
+    shown = []
+    arm.train(shown.append)
+    assert sweep.newest(arm.experiment) == shown[-1] == arm.curve[-1]
 
 
 def test_time_left_comes_from_the_finished_runs():
