@@ -62,3 +62,16 @@ document.addEventListener("click", (event) => {
   script.onerror = () => window.open(link.href);
   document.body.append(script);
 });
+
+// On paper every folded part is open.
+(function () {
+  "use strict";
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll(".bd-article details:not([open])")];
+    opened.forEach((part) => { part.open = true; });
+  });
+  window.addEventListener("afterprint", () => {
+    opened.forEach((part) => { part.open = false; });
+  });
+})();

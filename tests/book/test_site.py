@@ -238,6 +238,8 @@ def test_the_lock_has_every_pin_with_its_hashes():
         assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block)) >= 1, first
         locked[_canonical(first.name)] = str(first.specifier)
     for pin in requirements(ROOT / "constraints.txt"):
+        if pin.marker and not pin.marker.evaluate({"python_full_version": "3.11.5"}):
+            continue  # for Python 3.11.0 to 3.11.4, which the lock leaves out
         assert locked.get(_canonical(pin.name), str(pin.specifier)) == str(
             pin.specifier
         )

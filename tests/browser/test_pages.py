@@ -8,7 +8,7 @@ from built import HTML
 PAGES = sorted(
     p.relative_to(HTML).as_posix()
     for p in [*(HTML / "book").glob("*.html"), *HTML.glob("*.html")]
-    if p != HTML / "index.html"
+    if p.name not in ("index.html", "404.html")
 )
 # Blocks that a reader at 1280 pixels has to scroll, in the whole book. Four were left when
 # this was written; another system's fonts may add one or two.
@@ -47,6 +47,26 @@ def test_a_page_loads_without_an_error_and_fits(visit, name, scheme):
 def test_a_page_opens_from_its_folder_on_a_phone(visit, name):
     page = visit(name, width=390, from_file=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_for_wrong_addresses_stands_alone(visit, width):
+    page = visit("404.html", width=width, scheme="dark", check=False)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("link").click()
+    page.wait_for_url("**/book/intro.html")
+
+
+def test_on_paper_every_folded_part_is_open(visit):
+    page = visit("book/08-sequential.html")
+    closed = "document.querySelectorAll('.bd-article details:not([open])').length"
+    assert page.evaluate(closed) > 3
+    before = page.evaluate(closed)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(closed) == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(closed) == before
 
 
 @pytest.mark.parametrize("from_file", [False, True])
