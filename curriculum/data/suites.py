@@ -204,7 +204,13 @@ class Suites:
             for name, s in self.suites.items()
         }
         self.corpus.save(folder)
-        note = {"programs": self.corpus.hash, "tests": self.tests, "suites": kept}
+        note = {
+            "what": "which programs of programs.parquet form each suite, and from which",
+            "programs": self.corpus.hash,
+            "tests": self.tests,
+            "suites": kept,
+            "provenance": files.provenance(),
+        }
         return files.write_json(Path(folder) / "members.json", note)
 
     @classmethod

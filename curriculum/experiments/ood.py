@@ -64,7 +64,12 @@ def measure(
     paths, out = sorted(Path(weights).glob("*.safetensors")), Path(folder) / FILE
     if not paths:
         raise ValueError(f"{weights} holds no *.safetensors; train with kept weights")
-    kept = {"programs": suites.corpus.hash, "tests": suites.tests, "models": []}
+    kept = {
+        "what": "answers of trained models to the suites, and classes of their mistakes",
+        "programs": suites.corpus.hash,
+        "provenance": files.provenance(),
+        "models": [],
+    }
     if out.exists():
         kept = files.read_json(out, sealed=True)
         if kept["programs"] != suites.corpus.hash:
