@@ -230,6 +230,7 @@ def study_arguments(add):
 
     minutes = number(float, 0.001, 1_000_000)
     add("--minutes", type=minutes, default=10.0, help="time budget")
+    add("--blocks", default="", help="comma-separated names; empty: all that fit")
     add("--results", type=place, default=RESULTS, help="folder of the records")
     add("--device", default="auto", help="auto, cpu, cuda or mps")
 
@@ -522,15 +523,21 @@ def full_comparison(a):
 
 
 def study(a):
-    from .study import run_study
+    from ..checks import one_of
+    from .study import BLOCKS, run_study
 
+    named = {block.name: block for block in BLOCKS}
+    names = [name for name in a.blocks.split(",") if name] or list(named)
+    for name in names:
+        one_of("block", name, named)
     found = run_study(
         a.minutes,
+        [named[name] for name in names],
         root=a.results,
         device=a.device,
         show=lambda line: print(line, flush=True),
     )
-    print(f"{len(found)} records in {a.results / 'study'}")
+    print(f"{len(found)} records below {a.results}")
 
 
 def reproduce_study(a):

@@ -354,6 +354,7 @@ class Arm:
                 "tokens": state.tokens,
                 "seconds": round(state.seconds, 1),
                 "device": f"{device} ({reason})",
+                "precision": state.config.precision,
             },
             "provenance": files.provenance(),
             "sources": code_digest("results"),

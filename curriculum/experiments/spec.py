@@ -56,6 +56,7 @@ SCALES = {
     "laptop": Scale(100_000, "pocket", 4_000, 32, 3e-3, 2_400, 500, per_level=400),
     # study: half an hour of a GPU for all of its runs together.
     "study": Scale(200_000, "paper", 8_400, 32, 2e-3, 2_400, 1_200, per_level=400),
+    "longer": Scale(200_000, "paper", 16_800, 32, 2e-3, 2_400, 2_400, per_level=400),
     "paper": Scale(
         1_000_000, "paper", 120_000, 64, 1e-3, 10_000, 2_000, keep_weights=True
     ),
@@ -71,7 +72,9 @@ class Experiment:
     scorer: str = "om_token"  # a name, file.py:function or module:function
     cut: Literal["paper", "tertiles"] = "paper"  # thresholds 2 and 4, or tertiles
     options: dict = field(default_factory=dict, hash=False)  # the schedule's parameters
-    scale: Literal["smoke", "quick", "desk", "laptop", "study", "paper"] = "quick"
+    scale: Literal["smoke", "quick", "desk", "laptop", "study", "longer", "paper"] = (
+        "quick"
+    )
     variant: Literal["july", "july-az", "august"] = "july"
     rows: Literal["programs", "windows"] = "programs"  # windows: as released
     loss_on: Literal["all", "answer"] = "all"

@@ -1,6 +1,6 @@
 """The study: blocks of runs, each block trained as one stack, tested on the cores beside.
 
-- What is run is written down in `book/results/study/PROTOCOL.md`; `blocks` is that list.
+- What is run is written down in `book/results/study/PROTOCOL.md`; `BLOCKS` is that list.
 - A block is trained together on the GPU. Meanwhile the processor cores answer the test
   programs for the models of the block before, one process a model.
 - Every run leaves a record with its audit, its curve and its answers to every test
@@ -12,12 +12,14 @@ Run it with `python -m curriculum study --minutes 10`.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import multiprocessing
 import os
 import tempfile
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +31,16 @@ from ..evaluation.evaluate import summed_up
 from ..evaluation.fast import ask
 from ..model import GPT, GPTConfig
 from ..training.checkpoint import load_weights, save_weights
-from ..training.device import choose_device
+from ..training.device import Precision, choose_device
 from ..training.stacked import Stacked
 from ..training.together import train_together
 from .experiment import Arm, Data, load_data, resolve
 from .records import finished, record_path
-from .spec import Experiment
+from .spec import RESULTS, Experiment
 
 RESTART = {"lr_schedule": "multistep-restart"}
+CONSTANT = {"lr_schedule": "constant"}
+THIRDS = {"cut": "tertiles"}
 PRIMARY: tuple[dict, ...] = (
     {"schedule": "baseline"},
     {"schedule": "baseline", **RESTART, "cycles": "20,30,70"},
@@ -51,35 +55,69 @@ OTHERS: tuple[dict, ...] = (
     {"schedule": "random-order"},
     {"schedule": "warmup"},
 )
-MARGIN = 1.25  # a smaller block is trained less efficiently than the one before
+AT_ONE_RATE: tuple[dict, ...] = (
+    {"schedule": "baseline", **CONSTANT},
+    {"schedule": "hybrid", **CONSTANT},
+)
+ORDER: tuple[dict, ...] = (
+    {"schedule": "baseline"},
+    {"schedule": "hybrid"},
+    {"schedule": "hybrid-shuffled"},
+)
+SIGNS = f"{RESULTS / 'scores' / 'arithmetic.py'}:signs"
+SCORES: tuple[dict, ...] = (
+    {"schedule": "baseline"},
+    {"schedule": "hybrid", **THIRDS},
+    {"schedule": "hybrid", "scorer": "characters", **THIRDS},
+    {"schedule": "hybrid", "scorer": SIGNS, **THIRDS},
+)
 
 
-def blocks(scale: str = "study", study: str = "study", device: str = "auto") -> list:
-    """The blocks of the protocol, in the order in which they are run."""
+@dataclass(frozen=True)
+class Block:
+    """Runs that are trained as one stack; none of their results is seen before all are."""
 
-    def block(arms, seeds):
-        fields = {"scale": scale, "study": study, "device": device}
-        return [Experiment(**arm, **fields, seed=s) for s in seeds for arm in arms]
+    name: str  # as in the protocol
+    arms: tuple[dict, ...]
+    seeds: range
+    study: str = "study"  # the folder of the records
+    scale: str = "study"
+    precision: Precision | None = None  # None: what suits the device
+    micro_batches: int | None = None  # few models want fewer and larger ones
+    margin: float = 1.25  # slower than the block before, at most
 
-    return [
-        block(PRIMARY, range(8)),
-        block(OTHERS, range(4)),
-    ]
+    def experiments(self, device: str = "auto") -> list[Experiment]:
+        """The runs, seed by seed."""
+        fields: dict = {"scale": self.scale, "study": self.study, "device": device}
+        return [
+            Experiment(**arm, **fields, seed=s) for s in self.seeds for arm in self.arms
+        ]
+
+
+BLOCKS = (
+    Block("primary", PRIMARY, range(8)),
+    Block("others", OTHERS, range(4)),
+    Block("confirm", PRIMARY + AT_ONE_RATE, range(8, 16), "confirm"),
+    Block(
+        "longer", ORDER, range(8, 12), "longer", "longer", micro_batches=3, margin=1.6
+    ),
+    Block("scores", SCORES, range(4, 8), "scores", "laptop", "fp32"),
+)
 
 
 def run_study(
     minutes: float,
-    scale: str = "study",
+    blocks=BLOCKS,
     root="results",
-    study: str = "study",
     device: str = "auto",
     compiled: bool | None = None,
     processes: int | None = None,
     reserve: float = 0.0,
     keep=(0,),
+    callbacks: tuple = (),
     show=print,
 ) -> list[Path]:
-    """Run the blocks that fit into `minutes`; returns the paths of all records.
+    """Run the blocks that fit into `minutes`; returns the paths of all their records.
 
     A block is only begun when the rate of the blocks before says that it can be finished.
 
@@ -88,6 +126,7 @@ def run_study(
         processes: that test models beside the training; None: all cores but two.
         reserve: seconds that testing the last block should take.
         keep: seeds whose weights are kept beside their records.
+        callbacks: called with the state of each run after each of its steps.
     """
     begin = time.monotonic()
     chosen, reason = choose_device(device)
@@ -99,47 +138,52 @@ def run_study(
     with tempfile.TemporaryDirectory() as folder:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, mp_context=context) as pool:
-            for number, block in enumerate(blocks(scale, study, device)):
-                todo = [e for e in block if not finished(e, root, any_code=True)]
+            for block in blocks:
+                every = block.experiments(device)
+                todo = [e for e in every if not finished(e, root, any_code=True)]
                 if not todo:
                     continue
-                arms = _resolve(todo, known, cores)
+                arms = _resolve(todo, known, cores, block)
                 tokens = sum(arm.preflight().tokens for arm in arms)
                 left = 60 * minutes - (time.monotonic() - begin)
-                needed = MARGIN * tokens / rate + reserve if rate else 0.0
+                needed = block.margin * tokens / rate + reserve if rate else 0.0
                 if needed > left:
-                    show(f"block {number} needs {needed:.0f} s, {left:.0f} are left")
+                    show(f"{block.name} needs {needed:.0f} s, {left:.0f} are left")
                     continue
                 began = time.monotonic()
-                show(f"block {number}: {len(arms)} runs, {tokens:,} characters")
+                show(f"{block.name}: {len(arms)} runs, {tokens:,} characters")
                 collect = functools.partial(_collect, waiting, root, keep, show)
-                _train(arms, compiled, show, collect)
+                _train(arms, compiled, show, collect, callbacks)
                 rate = tokens / (time.monotonic() - began)
-                show(f"block {number}: {rate:,.0f} characters/s")
+                show(f"{block.name}: {rate:,.0f} characters/s")
                 waiting += [_submit(pool, arm, Path(folder)) for arm in arms]
             _collect(waiting, root, keep, show, wait=True)
     show(f"done after {(time.monotonic() - begin) / 60:.1f} minutes")
-    every = [e for block in blocks(scale, study, device) for e in block]
-    return [path for e in every if (path := record_path(e, root)).exists()]
+    runs = [e for block in blocks for e in block.experiments(device)]
+    return [path for e in runs if (path := record_path(e, root)).exists()]
 
 
-def _resolve(experiments, known: dict[tuple, Data], cores) -> list[Arm]:
-    """Arms that share programs, scores and rows; the log goes to a folder of the cache."""
+def _resolve(experiments, known: dict[tuple, Data], cores, block) -> list[Arm]:
+    """Arms that share programs and rows; the log goes to a folder of the cache."""
     arms: list[Arm] = []
     for e in experiments:
         key = (e.scale, e.variant, e.scorer, e.cut)
         if key not in known:
             known[key] = load_data(e, workers=cores)
         arm = resolve(e, known[key])
+        if block.precision:
+            arm.config = dataclasses.replace(arm.config, precision=block.precision)
         if arms:  # one corpus, one set of rows on the device
             arm.batches = arms[0].batches
+        elif block.micro_batches:
+            arm.batches.n_micro_batches = block.micro_batches
         arms.append(arm)
     return arms
 
 
-def _train(arms, compiled, show, meanwhile) -> None:
+def _train(arms, compiled, show, meanwhile, callbacks) -> None:
     for arm in arms:
-        arm.state.callbacks = (arm.log(),)
+        arm.state.callbacks = (arm.log(), *callbacks)
         arm.state.folder = None  # a block takes minutes: no checkpoints
     first = arms[0].state
 

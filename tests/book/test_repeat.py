@@ -34,7 +34,7 @@ def test_the_commands_are_those_of_the_records(name, text):
     assert words[0] == ["reproduce", name] and first.results == RESULTS
     assert {line.results for line in rest} == {Path("again")}
     if name == "study":
-        asked = [e for block in study.blocks() for e in block]
+        asked = [e for b in study.BLOCKS if b.study == name for e in b.experiments()]
     else:
         asked = [e for line in rest for e in Experiment.parse(line.words)]
     kept = [records.experiment(r, RESULTS) for r in records.records(name, RESULTS)]

@@ -1,12 +1,14 @@
 """The study: blocks are trained together, tested beside, and leave whole records."""
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from curriculum import files
+from curriculum.__main__ import main
 from curriculum.data.corpus import Corpus
 from curriculum.evaluation.answers import unpack
 from curriculum.experiments import records, study
@@ -14,35 +16,38 @@ from curriculum.experiments.experiment import resolve
 from curriculum.experiments.spec import Experiment
 
 
-def small(arms, seeds):
-    return [
-        Experiment(**arm, scale="smoke", study="tests", device="cpu", seed=seed)
-        for seed in seeds
-        for arm in arms
-    ]
+def small(name, arms, seeds, **settings):
+    return study.Block(name, arms, seeds, "tests", "smoke", **settings)
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """Two small blocks, run once: (blocks, folder of the records, paths, lines shown)."""
-    found = [small(study.PRIMARY, [0]), small(study.OTHERS[:2], [1])]
-    folder, lines = tmp_path_factory.mktemp("study"), []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "blocks", lambda *a: found)
-        settings = dict(processes=1, show=lines.append)
-        paths = study.run_study(5, "smoke", folder, "tests", "cpu", **settings)
-        first = len(lines)
-        study.run_study(5, "smoke", folder, "tests", "cpu", **settings)
+    """Three small blocks, run once: (their runs, folder of the records, paths, lines)."""
+    blocks = [
+        small("primary", study.PRIMARY, range(1)),
+        small("others", study.OTHERS[:2], range(1, 2), micro_batches=3),
+        small("rate", study.AT_ONE_RATE, range(1), precision="bf16"),
+    ]
+    folder, lines, steps = tmp_path_factory.mktemp("study"), [], []
+    count = lambda state: steps.append((state.plan.seed, state.step))  # noqa: E731
+    settings = dict(device="cpu", processes=1, show=lines.append, callbacks=(count,))
+    paths = study.run_study(5, blocks, folder, **settings)
+    first = len(lines)
+    study.run_study(5, blocks, folder, **settings)
     # the second time everything was there: the device, the end
     assert len(lines) == first + 2
-    return found, folder, paths, lines
+    assert Counter(steps) == {
+        (seed, step): runs for seed, runs in ((0, 7), (1, 2)) for step in range(1, 25)
+    }
+    return [b.experiments("cpu") for b in blocks], folder, paths, lines
 
 
 def test_blocks_leave_records_with_answers(ran):
     blocks, tmp_path, paths, lines = ran
-    assert len(paths) == 7 and all(e.study == "tests" for b in blocks for e in b)
-    for e in blocks[0] + blocks[1]:
+    assert len(paths) == 9 and all(e.study == "tests" for b in blocks for e in b)
+    for e in blocks[0] + blocks[1] + blocks[2]:
         record = records.read_record(records.record_path(e, tmp_path))
+        assert record["cost"]["precision"] == ("bf16" if e in blocks[2] else "fp32")
         assert records.complete(record) and record["audit"]["wrong_steps"] == 0
         packed = files.read_json(tmp_path / "tests" / "answers" / f"{e.name}.json")
         arm = resolve(e)
@@ -70,11 +75,21 @@ def test_a_stacked_run_is_the_run_of_its_own(ran):
 
 
 def test_the_protocols_blocks():
-    found = study.blocks()
-    names = [e.name for block in found for e in block]
-    assert len(set(names)) == len(names) == 60
-    assert [len(block) for block in found] == [40, 20]
-    assert {e.seed for e in found[0]} == set(range(8))
+    found = {block.name: block.experiments() for block in study.BLOCKS}
+    runs = [e for block in found.values() for e in block]
+    assert len(set(runs)) == len(runs)
+    assert {name: len(block) for name, block in found.items()} == {
+        "primary": 40, "others": 20, "confirm": 56, "longer": 12, "scores": 16,
+    }  # fmt: skip
+    assert {e.seed for e in found["primary"]} == set(range(8))
+    assert not {e.seed for e in found["confirm"]} & {e.seed for e in found["primary"]}
+    first = {e.words[0] for e in found["primary"]}
+    assert first <= {e.words[0] for e in found["confirm"]}
+
+
+def test_an_unknown_block_is_refused(capsys):
+    assert main(["study", "--blocks", "primary,secondary"]) == 2
+    assert "block is 'secondary'; it must be one of primary" in capsys.readouterr().err
 
 
 def test_the_test_set_is_balanced():

@@ -18,15 +18,13 @@ from curriculum.experiments.spec import RESULTS, Experiment
 def made(tmp_path_factory):
     """(results, folder of the tables) of two small runs with their answers."""
     root = tmp_path_factory.mktemp("results")
-    arms = [
+    arms = (
         dict(schedule="hybrid", options={"replay": 0.25}),
         dict(schedule="baseline"),
-    ]
-    block = [Experiment(**a, scale="smoke", study="tests", device="cpu") for a in arms]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "blocks", lambda *a: [block])
-        quiet = lambda line: None  # noqa: E731
-        study.run_study(5, "smoke", root, "tests", "cpu", processes=1, show=quiet)
+    )
+    block = study.Block("small", arms, range(1), "tests", "smoke")
+    quiet = lambda line: None  # noqa: E731
+    study.run_study(5, [block], root, "cpu", processes=1, show=quiet)
     tables.write("tests", root / "tables", root)
     return root, root / "tables"
 
