@@ -2,12 +2,12 @@
 
     python -m curriculum.experiments.ood FOLDER_OF_WEIGHTS [FOLDER_OF_RESULTS]
 
-- Every model answers the suites of `data.suites` and all test programs, greedily, under
-  the exact protocol; every wrong answer to a test program gets a class (`mistakes`).
-- All of it is one small file, written after every model: started again, it asks only the
-  models that are missing. A model is known by the digest of its weights.
-- Kept are one bit a program, the wrong answers, and the classes. Right answers are the
-  true outputs, so `load` has every answer.
+- `measure`: every model of a folder answers the suites of `data.suites`, greedily, under
+  the exact protocol. One small file, written after every model: started again, it asks
+  only the models that are missing. A model is known by the digest of its weights.
+- `classify`: every wrong answer that a study kept gets a class of `evaluation.mistakes`.
+  It needs no model, since studies keep their answers.
+- Kept are one bit a program and the wrong answers; right answers are the true outputs.
 
 Explained in chapter 15.
 """
@@ -18,7 +18,7 @@ import base64
 import json
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,15 +28,22 @@ from .. import files
 from ..data.corpus import Corpus
 from ..data.suites import Suites, build, training_keys
 from ..evaluation import fast, mistakes
-from ..evaluation.answers import Question, truths
+from ..evaluation.answers import Answers, Question, truths
 from . import records
 from .experiment import Arm, load_data, resolve
 from .spec import RESULTS, Experiment
 
-FILE = "suites.json"
+FILE, MISTAKES = "suites.json", "mistakes.json"
 STUDY = Experiment("baseline", scale="study", study="study")
-RIGHT = "right"  # the class of an answer that is no mistake
-CLASSES = (RIGHT, *mistakes.CLASSES)
+STUDIES = ("study", "confirm")  # with the same test programs, and other seeds
+ARMS = (
+    "baseline",
+    "baseline, restarts",
+    "hybrid-shuffled",
+    "hybrid",
+    "hybrid, restarts",
+)
+CLASSES = ("right", *mistakes.CLASSES)  # the first is no mistake
 
 
 def prepare(folder, e: Experiment = STUDY, size: int = 300) -> Suites:
@@ -49,6 +56,9 @@ def prepare(folder, e: Experiment = STUDY, size: int = 300) -> Suites:
     suites = build(corpus.subset(arm.test_ids()), seen, size)
     suites.save(folder)
     return suites
+
+
+# --- the suites ---
 
 
 def measure(
@@ -65,81 +75,51 @@ def measure(
     if not paths:
         raise ValueError(f"{weights} holds no *.safetensors; train with kept weights")
     kept = {
-        "what": "answers of trained models to the suites, and classes of their mistakes",
+        "what": "answers of trained models to the suites",
         "programs": suites.corpus.hash,
         "provenance": files.provenance(),
         "models": [],
     }
     if out.exists():
         kept = files.read_json(out, sealed=True)
-        if kept["programs"] != suites.corpus.hash:
-            raise ValueError(f"{out} is about other programs; choose another folder")
+        _about(out, kept, suites.corpus)
     known = {m["weights"] for m in kept["models"]}
     todo = [p for p in paths if files.digest(p.read_bytes()) not in known]
     show(f"{len(paths)} models, {len(paths) - len(todo)} of them known")
-    if todo:
-        tests = loud(suites)
-        planted = mistakes.answers([suites.corpus[i] for i in tests])
-        for path in todo:
-            kept["models"].append(one(path, suites, tests, planted))
-            kept["models"].sort(key=lambda m: (m["arm"], m["seed"], m["weights"]))
-            files.write_json(out, kept)
-            show(f"{path.name} asked")
+    for path in todo:
+        kept["models"].append(one(path, suites.corpus))
+        kept["models"].sort(key=lambda m: (m["arm"], m["seed"], m["weights"]))
+        files.write_json(out, kept)
+        show(f"{path.name} asked")
     return out
 
 
-def loud(suites: Suites) -> np.ndarray:
-    """The test programs that print something: those whose mistakes are classified."""
-    return np.array([i for i in range(suites.tests) if suites.corpus.outputs[i]])
-
-
-def one(path, suites: Suites, tests, planted) -> dict:
-    """What one model answered, as JSON values.
-
-    Args: tests: see `loud`. planted: `mistakes.answers` about them.
-    """
+def one(path, corpus: Corpus) -> dict:
+    """What one model answered, as JSON values."""
     model, about = records.load_model(path)
-    corpus = suites.corpus
     ids = np.arange(len(corpus))
     found = fast.ask(model, corpus, ids, [Question("execution")])[0]
     right, said = found.right.astype(bool), found.predicted or []
-    wrong = ~right[tests]
-    asked = [said[i] for i in tests]
-    lucky = mistakes.by_luck(corpus.levels[tests], asked, wrong, path.stem)
     return {
         "name": path.stem,
         "arm": records.arm(about),
         "seed": about["spec"]["seed"],
+        "study": about["spec"].get("study", ""),
         "weights": files.digest(Path(path).read_bytes()),
-        "right": _bits(right),
+        "right": base64.b64encode(np.packbits(right).tobytes()).decode(),
         "wrong": _deflate([said[i] for i in ids[~right]]),
-        "classes": _classes(corpus, tests, asked, wrong, planted),
-        "luck": _classes(corpus, tests, lucky, wrong, planted),
         "provenance": files.provenance(),
     }
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """The answers of models to the suites. Seeds ascend; arms need not have the same."""
+    """Answers of models to the suites; seeds ascend, arms need not have the same."""
 
     suites: Suites
-    tests: np.ndarray  # (n,) test programs whose mistakes have a class
     seeds: dict[str, list[int]]  # arm → its seeds
     right: dict[str, np.ndarray]  # arm → (seeds, programs) bool
     said: dict[str, list[list[str]]]  # arm → for each seed, the answer to each program
-    classes: dict[str, np.ndarray]  # arm → (seeds, n) places in CLASSES
-    luck: dict[str, np.ndarray]  # arm → the same for the answers to other programs
-    provenance: list[dict]
-
-    def paired(self, *arms: str) -> list[int]:
-        """Seeds that all of these arms have."""
-        common = set.intersection(*(set(self.seeds[a]) for a in arms))
-        return sorted(common)
-
-    def rows(self, table: dict[str, np.ndarray], arm: str, seeds) -> np.ndarray:
-        """The rows of `table[arm]` that belong to these seeds."""
-        return table[arm][[self.seeds[arm].index(s) for s in seeds]]
 
 
 def load(folder=Path("results/ood")) -> Asked:
@@ -150,57 +130,135 @@ def load(folder=Path("results/ood")) -> Asked:
     folder = files.found(folder)
     suites = Suites.load(folder)
     kept = files.read_json(folder / FILE, sealed=True)
-    if kept["programs"] != suites.corpus.hash:
-        raise ValueError(f"{folder / FILE} is about other programs; run it again")
-    corpus = suites.corpus
-    true = truths(corpus, np.arange(len(corpus)))
-    tables: dict[str, dict[str, list]] = {}
+    _about(folder / FILE, kept, suites.corpus)
+    true = truths(suites.corpus, np.arange(len(suites.corpus)))
+    seeds: dict[str, list] = {}
+    right: dict[str, list] = {}
+    said: dict[str, list] = {}
     for m in kept["models"]:
-        arm = tables.setdefault(
-            m["arm"], {k: [] for k in ("seed", "right", "said", "classes", "luck")}
-        )
-        arm["seed"].append(m["seed"])
-        arm["right"].append(_from_bits(m["right"], len(corpus)))
-        wrong = iter(_inflate(m["wrong"]))
-        pairs = zip(arm["right"][-1], true, strict=True)
-        arm["said"].append([text if right else next(wrong) for right, text in pairs])
-        for name in ("classes", "luck"):
-            arm[name].append(np.array(_inflate(m[name])))
-    return Asked(
-        suites,
-        loud(suites),
-        {a: t["seed"] for a, t in tables.items()},
-        {a: np.stack(t["right"]) for a, t in tables.items()},
-        {a: t["said"] for a, t in tables.items()},
-        {a: np.stack(t["classes"]) for a, t in tables.items()},
-        {a: np.stack(t["luck"]) for a, t in tables.items()},
-        [m["provenance"] for m in kept["models"]],
+        bits = np.frombuffer(base64.b64decode(m["right"]), np.uint8)
+        good, wrong = np.unpackbits(bits, count=len(true)), iter(_inflate(m["wrong"]))
+        answers = [t if ok else next(wrong) for ok, t in zip(good, true, strict=True)]
+        for table, value in ((seeds, m["seed"]), (right, good), (said, answers)):
+            table.setdefault(m["arm"], []).append(value)
+    rows = {arm: np.stack(values).astype(bool) for arm, values in right.items()}
+    return Asked(suites, seeds, rows, said)
+
+
+# --- the mistakes ---
+
+
+def classify(
+    programs: Corpus, ids, studies: dict[str, Sequence[dict]], root, out
+) -> Path:
+    """Give every wrong answer of some runs its class; writes one file.
+
+    Args:
+        programs: test programs; ids: (n,) their numbers in the answers that were kept.
+        studies: study → its records that are looked at.
+        root: the folder of results that holds the studies' answers.
+    Raises: ValueError: the answers are about other programs.
+    """
+    tests = [i for i in range(len(programs)) if programs.outputs[i]]
+    planted = mistakes.answers([programs[i] for i in tests])
+    runs = []
+    for study, found in studies.items():
+        for r in found:
+            answers = kept_answers(r, root)
+            if answers.ids.tolist() != list(ids):
+                raise ValueError(f"{r['name']} was asked about other programs")
+            said = [(answers.predicted or [])[i] for i in tests]
+            wrong = ~answers.right[tests].astype(bool)
+            key = study, r["name"]
+            lucky = mistakes.by_luck(programs.levels[tests], said, wrong, *key)
+            runs.append(
+                {
+                    "study": study,
+                    "name": r["name"],
+                    "arm": records.arm(r),
+                    "seed": r["spec"]["seed"],
+                    "classes": _classes(programs, tests, said, wrong, planted),
+                    "luck": _classes(programs, tests, lucky, wrong, planted),
+                }
+            )
+    runs.sort(key=lambda m: (m["arm"], m["seed"]))
+    note = {
+        "what": "classes of the wrong answers that two studies kept",
+        "programs": programs.hash,
+        "classes": list(CLASSES),
+        "provenance": files.provenance(),
+        "runs": runs,
+    }
+    return files.write_json(out, note)
+
+
+def kept_answers(record: dict, root=RESULTS) -> Answers:
+    """The answers of a run to exact execution."""
+    for answers in records.answers(record, root):
+        if (answers.question.task, answers.question.protocol) == ("execution", "exact"):
+            return answers
+    raise ValueError(f"{record['name']} was not asked to execute; run it again")
+
+
+@dataclass(frozen=True, eq=False)
+class Mistakes:
+    """Classes of mistakes; seeds ascend, arms need not have the same."""
+
+    tests: list[int]  # n test programs that print something
+    seeds: dict[str, list[int]]  # arm → its seeds
+    classes: dict[str, np.ndarray]  # arm → (seeds, n) places in CLASSES
+    luck: dict[str, np.ndarray]  # the same for wrong answers to other programs
+    runs: dict[
+        tuple[str, int], tuple[str, str]
+    ]  # arm, seed → study, name of the record
+
+
+def load_mistakes(programs: Corpus, path=Path("results/ood") / MISTAKES) -> Mistakes:
+    """What `classify` wrote about these test programs.
+
+    Raises: ValueError: the file is missing or damaged, or is about other programs.
+    """
+    path = files.found(path)
+    kept = files.read_json(path, sealed=True)
+    _about(path, kept, programs)
+    if kept["classes"] != list(CLASSES):
+        raise ValueError(f"{path} has other classes than this package; run it again")
+    seeds: dict[str, list[int]] = {}
+    tables: dict[str, dict[str, list]] = {"classes": {}, "luck": {}}
+    for m in kept["runs"]:
+        seeds.setdefault(m["arm"], []).append(m["seed"])
+        for name, table in tables.items():
+            table.setdefault(m["arm"], []).append(_inflate(m[name]))
+    arrays = {n: {a: np.array(v) for a, v in t.items()} for n, t in tables.items()}
+    return Mistakes(
+        [i for i in range(len(programs)) if programs.outputs[i]],
+        seeds,
+        arrays["classes"],
+        arrays["luck"],
+        {(m["arm"], m["seed"]): (m["study"], m["name"]) for m in kept["runs"]},
     )
 
 
 # --- inside ---
 
 
-def _classes(corpus: Corpus, tests, said, wrong, planted) -> str:
-    """The place of each answer's class in CLASSES, compressed."""
-    found = [
-        mistakes.classify(corpus[i], text, explained)
-        if bad and text != truth
-        else RIGHT
-        for i, text, bad, explained, truth in zip(
-            tests, said, wrong, planted, truths(corpus, tests), strict=True
-        )
-    ]
-    return _deflate([CLASSES.index(name) for name in found])
+def _about(path, kept, programs):
+    if kept["programs"] != programs.hash:
+        raise ValueError(f"{path} is about other programs; choose another folder")
 
 
-def _bits(flags) -> str:
-    return base64.b64encode(np.packbits(flags).tobytes()).decode()
-
-
-def _from_bits(text, n) -> np.ndarray:
-    kept = np.frombuffer(base64.b64decode(text), np.uint8)
-    return np.unpackbits(kept, count=n).astype(bool)
+def _classes(programs: Corpus, tests, said, wrong, planted) -> str:
+    """The place of each answer's class in CLASSES, compressed; 0 where it is right."""
+    found = []
+    for i, text, bad, explained, truth in zip(
+        tests, said, wrong, planted, truths(programs, tests), strict=True
+    ):
+        mistake = (
+            bad and text != truth
+        )  # another program's answer may happen to be right
+        kind = mistakes.classify(programs[i], text, explained) if mistake else "right"
+        found.append(CLASSES.index(kind))
+    return _deflate(found)
 
 
 def _deflate(value) -> str:
@@ -213,12 +271,19 @@ def _inflate(text):
 
 
 def main(words=None) -> None:
-    """Make the suites if need be, and ask the models."""
+    """Make the suites if need be, ask the models, and classify the studies' mistakes."""
     words = sys.argv[1:] if words is None else words
     if not 1 <= len(words) <= 2:
-        raise SystemExit(__doc__.splitlines()[2].strip())
+        raise SystemExit("give a folder of weights, and if you like one of results")
     folder = Path(words[1]) if words[1:] else RESULTS / "ood"
     measure(words[0], folder, prepare(folder))
+    found = {
+        study: [r for r in records.records(study, RESULTS) if records.arm(r) in ARMS]
+        for study in STUDIES
+    }
+    programs = Corpus.load(RESULTS / STUDIES[0] / "test-programs")
+    ids = kept_answers(found[STUDIES[0]][0]).ids
+    print(classify(programs, ids, found, RESULTS, folder / MISTAKES))
 
 
 if __name__ == "__main__":
