@@ -18,7 +18,7 @@ import base64
 import json
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,7 +149,7 @@ def load(folder=Path("results/ood")) -> Asked:
 
 
 def classify(
-    programs: Corpus, ids, studies: dict[str, Sequence[dict]], root, out
+    programs: Corpus, ids, studies: Mapping[str, Sequence[dict]], root, out
 ) -> Path:
     """Give every wrong answer of some runs its class; writes one file.
 

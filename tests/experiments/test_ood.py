@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curriculum import files
-from curriculum.evaluation import fast
+from curriculum.evaluation import fast, mistakes
 from curriculum.evaluation.answers import Question
 from curriculum.experiments import experiment, ood, records
 from curriculum.training.checkpoint import save_weights
@@ -46,12 +46,6 @@ def test_all_answers_come_back(small, asked):
         found = fast.ask(model, suites.corpus, ids, [Question("execution")])[0]
         np.testing.assert_array_equal(asked.right["baseline"][row], found.right)
         assert asked.said["baseline"][row] == found.predicted
-
-
-def test_classes_are_those_of_wrong_answers(asked):
-    right = asked.right["baseline"][:, asked.tests]
-    np.testing.assert_array_equal(asked.classes["baseline"] == 0, right)
-    assert asked.luck["baseline"].shape == asked.classes["baseline"].shape
 
 
 def test_a_second_start_asks_nothing_again(small, asked):
@@ -95,9 +89,47 @@ def test_a_folder_without_weights_is_refused(small, tmp_path):
         ood.measure(tmp_path, tmp_path, small[2])
 
 
-def test_pairs_of_seeds(asked):
-    asked.seeds["other"] = [3, 4]
-    assert asked.paired("baseline", "other") == [3]
-    rows = asked.rows(asked.right, "baseline", [3])
-    np.testing.assert_array_equal(rows, asked.right["baseline"][1:])
-    del asked.seeds["other"]
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """Classes of two runs of ten training steps, and the runs' records."""
+    root, found = tmp_path_factory.mktemp("results"), []
+    for schedule, seed in (("hybrid", 5), ("hybrid", 2), ("baseline", 2)):
+        e = experiment.Experiment(schedule, scale="smoke", seed=seed, study="ours")
+        arm = experiment.resolve(e)
+        arm.train()
+        found.append(records.read_record(arm.save(arm.measure(), root, weights=False)))
+    programs = arm.data.corpus.subset(arm.test_ids())
+    ids = arm.test_ids()
+    path = ood.classify(programs, ids, {"ours": found}, root, root / "mistakes.json")
+    return programs, ids, found, root, path
+
+
+def test_classes_are_those_of_wrong_answers(judged):
+    programs, _, found, root, path = judged
+    got = ood.load_mistakes(programs, path)
+    assert got.seeds == {"hybrid": [2, 5], "baseline": [2]}
+    assert got.runs["hybrid", 5] == ("ours", found[0]["name"])
+    assert all(programs.outputs[i] for i in got.tests)
+    for r in found:
+        row = got.seeds[r["spec"]["schedule"]].index(r["spec"]["seed"])
+        classes = got.classes[r["spec"]["schedule"]][row]
+        answers = ood.kept_answers(r, root)
+        right = answers.right[got.tests]
+        np.testing.assert_array_equal(classes == 0, right)
+        planted = mistakes.answers([programs[i] for i in got.tests])
+        for i, place, explained in zip(got.tests, classes, planted, strict=True):
+            if place:
+                said = mistakes.classify(programs[i], answers.predicted[i], explained)
+                assert ood.CLASSES[place] == said
+    assert got.luck["hybrid"].shape == got.classes["hybrid"].shape
+
+
+def test_answers_about_other_programs_are_refused(judged, smoke, tmp_path):
+    programs, ids, found, root, path = judged
+    with pytest.raises(ValueError, match="other programs"):
+        ood.classify(programs, ids + 1, {"ours": found}, root, tmp_path / "m.json")
+    with pytest.raises(ValueError, match="other programs"):
+        ood.load_mistakes(smoke[1].corpus, path)
+    files.write_json(path.with_name("m.json"), files.read_json(path) | {"classes": []})
+    with pytest.raises(ValueError, match="other classes"):
+        ood.load_mistakes(programs, path.with_name("m.json"))
