@@ -1,7 +1,7 @@
-"""Behind chapter 15: tables and figures of the suites and of the mistakes.
+"""Behind chapter 15: tables and figures of the suites.
 
-Every function takes what `ood.load` returns. Differences between arms are over the seeds
-that both have, and over programs; their intervals resample both.
+`asked` is what `ood.load` returns: few seeds, so its intervals are Student's over seeds.
+Differences between arms are over the seeds that both have.
 """
 
 import matplotlib.pyplot as plt
@@ -9,35 +9,52 @@ import numpy as np
 
 from curriculum import plots
 from curriculum.evaluation import stats
-from curriculum.experiments.ood import CLASSES
+from curriculum.experiments.ood import ARMS
 from curriculum.show import interval, show_table
 
-ARMS = ("baseline", "hybrid-shuffled", "hybrid", "hybrid, restarts")
+SHORT = {"hybrid-shuffled": "shuffled", "hybrid, restarts": "restarts"}
 PAIRS = (
     ("hybrid", "baseline"),
     ("hybrid", "hybrid-shuffled"),
     ("hybrid, restarts", "baseline"),
 )
-MISTAKES = CLASSES[1:]
+CHANGED = {
+    "usual": "nothing: test programs as they are",
+    "longer": "eight more first values in front",
+    "five variables": "every letter has a first value",
+    "unseen names": "letters f to u as variables",
+    "larger numbers": "two digits instead of one",
+    "nested": "the block inside another block",
+    "renamed": "letters a to e exchanged",
+    "equivalent": "one edit that keeps the output",
+}
 
 
-def arms(asked):
-    """The arms that were asked, in the order of the book."""
-    return [arm for arm in ARMS if arm in asked.seeds]
+def common(table, *arms):
+    """Seeds that all of these arms have."""
+    return sorted(set.intersection(*(set(table.seeds[a]) for a in arms)))
 
 
-def pairs(asked):
-    """The pairs of arms that share at least two seeds."""
-    have = [p for p in PAIRS if all(a in asked.seeds for a in p)]
-    return [p for p in have if len(asked.paired(*p)) > 1]
+def rows(table, values, arm, seeds):
+    """The rows of an arm that belong to these seeds."""
+    return values[arm][[table.seeds[arm].index(s) for s in seeds]]
 
 
-def header(asked):
-    """Names of the three differences, as columns."""
-    return [f"{a} − {b}" for a, b in pairs(asked)]
+def minus(pair):
+    """Two arms as the title of a column."""
+    return " − ".join(SHORT.get(arm, arm) for arm in pair)
 
 
-# --- what was asked ---
+def percent(value, digits=1):
+    return f"{100 * value:.{digits}f}"
+
+
+def signed(value):
+    """A difference in points, with a sign, and without a minus zero."""
+    return f"{100 * value:+.1f}".replace("-0.0", "+0.0")
+
+
+# --- programs ---
 
 
 def visible(code):
@@ -47,365 +64,236 @@ def visible(code):
 
 def answer(text):
     """An output as a model writes it, on one line, without the comment signs."""
-    lines = text.removesuffix("\n\n").split("\n")
-    return " ".join(line.removeprefix("# ") for line in lines) or "nothing"
+    lines = text.removesuffix("\n").split("\n")
+    return (
+        " ".join(line.removeprefix("# ") for line in lines).strip()
+        or "nothing"
+    )
 
 
-def describe(suites, meaning):
+def suites_table(suites):
     """What each suite changes, and the length of its programs."""
     lengths = suites.corpus.lengths
     return show_table(
         [
             (
                 name,
-                meaning[name],
-                int(round(lengths[s.originals].mean())),
-                int(round(lengths[s.ids].mean())),
+                CHANGED[name],
+                f"{lengths[s.originals].mean():.0f}",
+                f"{lengths[s.ids].mean():.0f}",
             )
             for name, s in suites.suites.items()
         ],
         ("suite", "what is changed", "before", "after"),
         f"{len(suites.suites['usual'].ids)} programs each; mean characters"
-        " of the originals and of the suite.",
+        " of text before and after the change.",
     )
 
 
-# --- accuracy ---
+def in_all_suites(asked, number):
+    """A test program of which every suite has a version: {suite: its id}."""
+    suites = asked.suites.suites
+    shared = set.intersection(
+        *(set(s.originals.tolist()) for s in suites.values())
+    )
+    i = sorted(shared)[number]
+    return {
+        name: int(s.ids[s.originals.tolist().index(i)])
+        for name, s in suites.items()
+    }
 
 
-def shares(asked, arm, ids):
-    """(seeds, len(ids)) right answers of an arm."""
-    return asked.right[arm][:, ids].astype(float)
+def versions_table(asked, versions, arm="baseline"):
+    """One program in all suites: the truth, and what the arm's first model answers."""
+    corpus, said = asked.suites.corpus, asked.said[arm][0]
+    found = []
+    for name, i in versions.items():
+        ok = asked.right[arm][0, i]
+        truth = corpus.outputs[i].replace("\n", " ")
+        found.append(
+            (name, truth, answer(said[i]), "right" if ok else "wrong")
+        )
+    return show_table(
+        found,
+        ("suite", "true output", "answer", ""),
+        f"One program in eight suites, answered by the {arm}, seed"
+        f" {asked.seeds[arm][0]}.",
+    )
 
 
-def spread(table):
-    """Mean of (seeds, programs) and its interval over both; one seed has none."""
-    if len(table) < 2:
-        return f"{100 * table.mean():.1f}"
-    low, high = stats.two_way_bootstrap(table)
-    return interval(table.mean(), low, high, 1, 100)
+# --- accuracy in the suites ---
 
 
-def points(table):
-    """The same for differences, in points."""
-    if len(table) < 2:
-        return f"{100 * table.mean():+.1f}"
-    low, high = stats.two_way_bootstrap(table)
-    return interval(table.mean(), low, high, 1, 100, True)
+def share(asked, arm, ids):
+    """(seeds,) accuracy of an arm's models on some programs."""
+    return asked.right[arm][:, ids].mean(1)
 
 
 def change(asked, arm, suite):
-    """(seeds, programs) right in the suite minus right on the original."""
-    return shares(asked, arm, suite.ids) - shares(asked, arm, suite.originals)
+    """(seeds,) accuracy in a suite minus accuracy on its originals."""
+    return share(asked, arm, suite.ids) - share(asked, arm, suite.originals)
+
+
+def student(values, sign=True):
+    """A mean over seeds with Student's interval, in per cent or points."""
+    return interval(*stats.mean_interval(values), 1, 100, sign)
 
 
 def accuracy_table(asked, arm="baseline"):
-    """One arm: accuracy on originals, on the suite, and the change."""
-    rows = []
-    for name, suite in asked.suites.suites.items():
-        usual = name == "usual"
-        rows.append(
-            (
-                name,
-                None if usual else f"{100 * shares(asked, arm, suite.originals).mean():.1f}",
-                f"{100 * shares(asked, arm, suite.ids).mean():.1f}",
-                None if usual else points(change(asked, arm, suite)),
-            )
-        )
+    """One arm in all suites, and the least and largest change of any model."""
+    table = []
+    for name, s in asked.suites.suites.items():
+        row = [
+            name,
+            None,
+            percent(share(asked, arm, s.ids).mean()),
+            None,
+            None,
+        ]
+        if name != "usual":
+            every = np.concatenate([change(asked, a, s) for a in asked.seeds])
+            row[1] = percent(share(asked, arm, s.originals).mean())
+            row[3] = student(change(asked, arm, s))
+            row[4] = f"{signed(every.min())} to {signed(every.max())}"
+        table.append(row)
+    models = sum(map(len, asked.seeds.values()))
     return show_table(
-        rows,
-        ("suite", "originals", "suite", "change"),
-        f"The {arm}, {len(asked.seeds[arm])} seeds: % executed correctly,"
-        " and the change in points.",
+        table,
+        ("suite", "originals", "suite", "change", f"all {models} models"),
+        f"The {arm}, {len(asked.seeds[arm])} seeds: % executed, change in"
+        " points; last: the range over all models.",
     )
 
 
 def kinds_table(asked, name, arm="baseline"):
     """One arm, one suite: the kinds of change apart."""
-    suite = asked.suites.suites[name]
-    rows = []
+    suite, table = asked.suites.suites[name], []
     for kind in sorted(set(suite.kinds)):
         at = np.array([k == kind for k in suite.kinds])
         part = suite._replace(ids=suite.ids[at], originals=suite.originals[at])
-        rows.append(
+        table.append(
             (
                 kind,
                 int(at.sum()),
-                f"{100 * shares(asked, arm, part.originals).mean():.1f}",
-                f"{100 * shares(asked, arm, part.ids).mean():.1f}",
-                points(change(asked, arm, part)),
+                percent(share(asked, arm, part.originals).mean()),
+                percent(share(asked, arm, part.ids).mean()),
+                student(change(asked, arm, part)),
             )
         )
     return show_table(
-        rows,
+        table,
         ("kind", "programs", "originals", "suite", "change"),
-        f"Kinds of “{name}”, the {arm}, {len(asked.seeds[arm])} seeds: %"
+        f"Kinds of “{name}”; the {arm}, {len(asked.seeds[arm])} seeds: %"
         " executed, change in points.",
     )
 
 
 def length_table(asked, arm="baseline", edges=(0, 60, 80, 100, 120, 257)):
-    """Accuracy by length of text: test programs beside two suites."""
+    """Accuracy by length of text: all test programs beside two suites."""
     corpus, suites = asked.suites.corpus, asked.suites.suites
+    tests = range(asked.suites.tests)
     groups = {
-        "test programs": asked.tests,
+        "test programs": np.array([i for i in tests if corpus.outputs[i]]),
         "longer": suites["longer"].ids,
         "five variables": suites["five variables"].ids,
     }
-    rows = []
+    table = []
     for low, high in zip(edges, edges[1:], strict=False):
         row = [f"{low} to {high - 1}"]
         for ids in groups.values():
             size = corpus.lengths[ids]
             part = ids[(low <= size) & (size < high)]
-            few = len(part) < 20
-            said = f"{100 * shares(asked, arm, part).mean():.0f}" if not few else None
-            row.append(said and f"{said} ({len(part)})")
-        rows.append(row)
+            said = len(part) and percent(share(asked, arm, part).mean(), 0)
+            row.append(f"{said} ({len(part)})" if len(part) >= 20 else None)
+        table.append(row)
     return show_table(
-        rows,
+        table,
         ("characters", *groups),
-        f"The {arm}: % executed by length of the whole text, in brackets"
-        " programs; – below 20.",
+        f"The {arm}, {len(asked.seeds[arm])} seeds: % executed by length of"
+        " the text (programs); fewer than 20: –.",
     )
 
 
 def draw_suites(asked):
-    """Accuracy of every arm in every suite, with that of the originals."""
-    suites, shown = asked.suites.suites, arms(asked)
-    _, axes = plt.subplots(figsize=(7, 5.2))
+    """Every model in every suite: a dot; the mean on the originals: a line."""
+    suites, arms = asked.suites.suites, [a for a in ARMS if a in asked.seeds]
+    _, axes = plt.subplots(figsize=(7, 5.4))
     for place, suite in enumerate(suites.values()):
-        for k, arm in enumerate(shown):
-            at = place + 0.18 * (k - (len(shown) - 1) / 2)
+        before = np.mean(
+            [share(asked, a, suite.originals).mean() for a in arms]
+        )
+        axes.vlines(
+            100 * before, place - 0.4, place + 0.4, plots.SOFT, linewidth=3
+        )
+        for k, arm in enumerate(arms):
+            values = 100 * share(asked, arm, suite.ids)
+            at = place + 0.15 * (k - (len(arms) - 1) / 2)
             look = plots.schedule_style(arm)
-            old = 100 * shares(asked, arm, suite.originals).mean()
-            new = 100 * shares(asked, arm, suite.ids).mean()
-            axes.plot([old, new], [at, at], color=look["color"], linewidth=1, alpha=0.6)
-            axes.plot(old, at, "|", color=look["color"], markersize=8)
             hollow = "restarts" in arm or "shuffled" in arm
             axes.plot(
-                new,
-                at,
+                values,
+                np.full(len(values), at),
                 look["marker"],
                 color=look["color"],
-                markersize=6,
                 markerfacecolor="white" if hollow else look["color"],
                 label=arm if place == 0 else None,
             )
     axes.set_yticks(range(len(suites)), list(suites))
-    axes.set_ylim(len(suites) - 0.5, -0.6)
-    axes.set(xlabel="executed correctly, %", xlim=(-2, None))
+    axes.set_ylim(len(suites) - 0.45, -0.55)
+    axes.set(xlabel="executed correctly, %", xlim=(-2, 88))
     axes.grid(axis="y", visible=False)
-    axes.legend(loc="lower right")
+    axes.legend(loc="center right")
     plt.show()
 
 
-def gap(asked, pair, ids):
-    """(seeds, programs) right answers of one arm minus those of the other."""
-    seeds = asked.paired(*pair)
-    one, other = (asked.rows(asked.right, arm, seeds)[:, ids] for arm in pair)
-    return one.astype(float) - other
+def gap(asked, pair, ids, seeds):
+    """(seeds,) accuracy of one arm minus that of the other."""
+    one, other = (rows(asked, asked.right, a, seeds)[:, ids] for a in pair)
+    return one.mean(1) - other.mean(1)
 
 
-def gap_of_change(asked, pair, suite):
-    """(seeds, programs) the change of one arm minus the change of the other."""
-    return gap(asked, pair, suite.ids) - gap(asked, pair, suite.originals)
+def detectable(differences, seeds):
+    """The smallest true difference that so many pairs with this spread would find."""
+    spread = np.std(differences, ddof=1)
+    places = np.arange(seeds) - (seeds - 1) / 2  # any numbers of that spread
+    return stats.detectable(spread * places / np.std(places, ddof=1))
 
 
-def gaps_table(asked):
-    """Differences of accuracy between arms, in every suite."""
-    rows = [
-        (name, *(points(gap(asked, p, suite.ids)) for p in pairs(asked)))
-        for name, suite in asked.suites.suites.items()
-    ]
-    return show_table(
-        rows,
-        ("suite", *header(asked)),
-        f"Differences of accuracy in points: {len(rows) * len(pairs(asked))}"
-        " intervals of 95 %, not corrected.",
-    )
-
-
-def changes_table(asked):
-    """Differences between arms in how much accuracy changes from original to suite."""
-    rows = [
-        (name, *(points(gap_of_change(asked, p, suite)) for p in pairs(asked)))
-        for name, suite in asked.suites.suites.items()
-        if name != "usual"
-    ]
-    return show_table(
-        rows,
-        ("suite", *header(asked)),
-        f"Differences of the change in points: {len(rows) * len(pairs(asked))}"
-        " intervals of 95 %, not corrected.",
-    )
-
-
-# --- mistakes ---
-
-
-def of_class(table, name):
-    """(seeds, programs) 1 where the answer has this class."""
-    return (table == CLASSES.index(name)).astype(float)
-
-
-def mistakes_table(asked, arm="baseline"):
-    """Classes of the wrong answers of one arm, and how often luck gives them."""
-    found, luck = asked.classes[arm], asked.luck[arm]
-    wrong = (found > 0).sum()
-    rows = []
-    for name in MISTAKES:
-        share = of_class(found, name)
-        rows.append(
-            (
-                name,
-                spread(share),
-                f"{100 * share.sum() / wrong:.1f}",
-                f"{100 * of_class(luck, name).sum() / wrong:.1f}",
-            )
+def suite_gaps_table(asked, pair=("hybrid", "baseline")):
+    """Two arms in every suite: the difference, and the difference of the change."""
+    seeds, table = common(asked, *pair), []
+    for name, s in asked.suites.suites.items():
+        there = gap(asked, pair, s.ids, seeds)
+        moved = there - gap(asked, pair, s.originals, seeds)
+        each = " ".join(f"{signed(x):>5}" for x in there)
+        usual = name == "usual"
+        table.append(
+            (name, each, student(there), None if usual else student(moved))
         )
-    return show_table(
-        rows,
-        ("class", "of all answers", "of mistakes", "by luck"),
-        f"Mistakes of the {arm}, {len(found)} seeds,"
-        f" {found.shape[1]:,} programs, in %.",
+    caption = (
+        f"{minus(pair)}, points; {2 * len(table) - 1} intervals over"
+        f" {len(seeds)} seeds, not corrected."
     )
+    named = "seeds " + ", ".join(map(str, seeds))
+    return show_table(table, ("suite", named, "accuracy", "change"), caption)
 
 
-def mix_table(asked):
-    """Share of each class among the mistakes of every arm."""
-    rows = [
-        (
-            name,
-            *(
-                f"{100 * of_class(asked.classes[arm], name).sum() / (asked.classes[arm] > 0).sum():.1f}"
-                for arm in arms(asked)
-            ),
-        )
-        for name in MISTAKES
-    ]
-    total = [f"{100 * (asked.classes[arm] > 0).mean():.1f}" for arm in arms(asked)]
-    rows.append(("mistakes, % of all answers", *total))
-    return show_table(
-        rows, ("class", *arms(asked)), "The mix: % of an arm's mistakes."
-    )
-
-
-def class_gaps(asked, pair, name):
-    """(seeds, programs) of one arm minus the other: answers of this class."""
-    seeds = asked.paired(*pair)
-    one, other = (asked.rows(asked.classes, arm, seeds) for arm in pair)
-    return of_class(one, name) - of_class(other, name)
-
-
-def mix_gaps(asked, pair, name):
-    """(seeds,) difference of the share of a class among the mistakes."""
-    seeds, found = asked.paired(*pair), []
-    for arm in pair:
-        table = asked.rows(asked.classes, arm, seeds)
-        found.append(of_class(table, name).sum(1) / (table > 0).sum(1))
-    return found[0] - found[1]
-
-
-def class_gaps_table(asked):
-    """Differences between arms: answers of each class, in points of all answers."""
-    rows = [
-        (name, *(points(class_gaps(asked, p, name)) for p in pairs(asked)))
-        for name in MISTAKES
+def two_seeds_table(asked):
+    """The other pairs have two seeds: both differences, and no interval."""
+    table = []
+    for name, s in asked.suites.suites.items():
+        row = [name]
+        for pair in PAIRS[1:]:
+            seeds = common(asked, *pair)
+            row += map(signed, gap(asked, pair, s.ids, seeds))
+        table.append(row)
+    heads = [
+        f"{minus(pair)}, {seed}"
+        for pair in PAIRS[1:]
+        for seed in common(asked, *pair)
     ]
     return show_table(
-        rows,
-        ("class", *header(asked)),
-        f"Differences, in points of all answers: {len(rows) * len(pairs(asked))}"
-        " intervals, not corrected.",
+        table,
+        ("suite", *(h.replace(" − ", "−") for h in heads)),
+        "Differences of accuracy in points, seed by seed.",
     )
-
-
-def mix_gaps_table(asked):
-    """Differences between arms: share of each class among the mistakes."""
-    rows = []
-    for name in MISTAKES:
-        cells = []
-        for pair in pairs(asked):
-            found = stats.mean_interval(mix_gaps(asked, pair, name))
-            cells.append(interval(*found, 1, 100, True))
-        rows.append((name, *cells))
-    return show_table(
-        rows,
-        ("class", *header(asked)),
-        f"Differences of the mix, in points of the mistakes:"
-        f" {len(rows) * len(pairs(asked))} intervals, not corrected.",
-    )
-
-
-def draw_mistakes(asked, arm="baseline"):
-    """Classes of mistakes beside what luck would give."""
-    found, luck = asked.classes[arm], asked.luck[arm]
-    wrong = (found > 0).sum()
-    _, axes = plt.subplots(figsize=(7, 3.6))
-    for k, (table, colour, hatch, label) in enumerate(
-        (
-            (found, plots.BLUE, "", "the model's own wrong answer"),
-            (luck, plots.ORANGE, "///", "the wrong answer to another program"),
-        )
-    ):
-        values = [100 * of_class(table, name).sum() / wrong for name in MISTAKES]
-        axes.barh(
-            np.arange(len(MISTAKES)) + 0.38 * k - 0.19,
-            values,
-            height=0.36,
-            color=colour,
-            hatch=hatch,
-            edgecolor="white",
-            label=label,
-        )
-    axes.set_yticks(range(len(MISTAKES)), MISTAKES)
-    axes.set_ylim(len(MISTAKES) - 0.5, -0.5)
-    axes.set(xlabel="% of the mistakes")
-    axes.grid(axis="y", visible=False)
-    axes.legend(loc="lower right")
-    plt.show()
-
-
-def side_by_side(asked, one="baseline", other="hybrid", count=6):
-    """Programs that both arms get wrong, with different answers, classes taken in turn.
-
-    Returns: (code, truth, [(arm, answer, class), …]) of the lowest seed that both have.
-    """
-    seed = asked.paired(one, other)[0]
-    at = {arm: asked.seeds[arm].index(seed) for arm in (one, other)}
-    classes = {arm: asked.classes[arm][at[arm]] for arm in at}
-    said = {
-        arm: [asked.said[arm][at[arm]][i] for i in asked.tests] for arm in at
-    }
-    both = [
-        j
-        for j in range(len(asked.tests))
-        if classes[one][j] and classes[other][j] and said[one][j] != said[other][j]
-    ]
-    chosen, seen = [], set()
-    for j in both:  # the first program of every pair of classes
-        mix = classes[one][j], classes[other][j]
-        if mix not in seen and len(chosen) < count:
-            seen.add(mix)
-            chosen.append(j)
-    corpus = asked.suites.corpus
-    return [
-        (
-            corpus.codes[asked.tests[j]],
-            corpus.outputs[asked.tests[j]],
-            [(arm, answer(said[arm][j]), CLASSES[classes[arm][j]]) for arm in at],
-        )
-        for j in chosen
-    ]
-
-
-def show_examples(found):
-    """Print them: the program, the truth, and both answers with their classes."""
-    for number, (code, truth, rows) in enumerate(found, 1):
-        print(f"{number}  {visible(code)[:66]}")
-        for start in range(66, len(visible(code)), 66):
-            print(f"   {visible(code)[start : start + 66]}")
-        print(f"   {'truth':17} {truth.replace(chr(10), ' ')}")
-        for arm, text, kind in rows:
-            print(f"   {arm:17} {text:22} {kind}")
