@@ -4,10 +4,16 @@
 Differences between arms are over the seeds that both have.
 """
 
+import re
+import textwrap
+from collections import Counter
+from random import Random
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 from curriculum import plots
+from curriculum.data.suites import CHANGES
 from curriculum.evaluation import stats
 from curriculum.experiments.ood import ARMS
 from curriculum.show import interval, show_table
@@ -69,6 +75,15 @@ def answer(text):
         " ".join(line.removeprefix("# ") for line in lines).strip()
         or "nothing"
     )
+
+
+def show_changes(code, seed=0):
+    """Print what every suite makes of one program."""
+    for name, change in CHANGES.items():
+        for new in change(code, Random(seed), "abcde"):
+            title = f"{name}: {new.kind}" if new.kind else name
+            lines = textwrap.wrap(visible(new.code), 66, drop_whitespace=False)
+            print(title, *lines, sep="\n    ")
 
 
 def suites_table(suites):
@@ -159,9 +174,9 @@ def accuracy_table(asked, arm="baseline"):
     models = sum(map(len, asked.seeds.values()))
     return show_table(
         table,
-        ("suite", "originals", "suite", "change", f"all {models} models"),
+        ("suite", "before", "after", "change", f"all {models} models"),
         f"The {arm}, {len(asked.seeds[arm])} seeds: % executed, change in"
-        " points; last: the range over all models.",
+        " points; last: the range of the change.",
     )
 
 
@@ -182,7 +197,7 @@ def kinds_table(asked, name, arm="baseline"):
         )
     return show_table(
         table,
-        ("kind", "programs", "originals", "suite", "change"),
+        ("kind", "programs", "before", "after", "change"),
         f"Kinds of “{name}”; the {arm}, {len(asked.seeds[arm])} seeds: %"
         " executed, change in points.",
     )
@@ -211,6 +226,37 @@ def length_table(asked, arm="baseline", edges=(0, 60, 80, 100, 120, 257)):
         ("characters", *groups),
         f"The {arm}, {len(asked.seeds[arm])} seeds: % executed by length of"
         " the text (programs); fewer than 20: –.",
+    )
+
+
+def digits_table(asked, arm="baseline"):
+    """Programs that print one two-digit number of their text: what is answered.
+
+    Longer outputs repeat the number; the first one of the answer counts.
+    """
+    corpus, found = asked.suites.corpus, Counter[str]()
+    for i in asked.suites.suites["larger numbers"].ids:
+        number, *more = corpus.outputs[i].split("\n")
+        copied = re.search(rf"= {re.escape(number)}\n", corpus.codes[i])
+        if copied and len(number) == 2 and set(more) <= {number}:
+            for said in asked.said[arm]:
+                first = answer(said[i]).split(" ")[0]
+                places = {number: "both digits", number[0]: "the first digit"}
+                places.setdefault(number[1], "the second digit")
+                other = (
+                    "another digit" if len(first) == 1 else "something else"
+                )
+                found[places.get(first, other)] += 1
+    total = sum(found.values())
+    order = ("both digits", "the first digit", "the second digit")
+    return show_table(
+        [
+            (kind, found[kind], percent(found[kind] / total))
+            for kind in (*order, "another digit", "something else")
+        ],
+        ("written", "answers", "%"),
+        f"A two-digit number to be copied: {total} answers of the {arm},"
+        f" {len(asked.seeds[arm])} seeds.",
     )
 
 
@@ -284,16 +330,12 @@ def two_seeds_table(asked):
     for name, s in asked.suites.suites.items():
         row = [name]
         for pair in PAIRS[1:]:
-            seeds = common(asked, *pair)
-            row += map(signed, gap(asked, pair, s.ids, seeds))
+            values = gap(asked, pair, s.ids, common(asked, *pair))
+            row.append("  ".join(f"{signed(x):>5}" for x in values))
         table.append(row)
-    heads = [
-        f"{minus(pair)}, {seed}"
-        for pair in PAIRS[1:]
-        for seed in common(asked, *pair)
-    ]
+    seeds = " and ".join(map(str, common(asked, *PAIRS[1], *PAIRS[2])))
     return show_table(
         table,
-        ("suite", *(h.replace(" − ", "−") for h in heads)),
-        "Differences of accuracy in points, seed by seed.",
+        ("suite", *map(minus, PAIRS[1:])),
+        f"Differences of accuracy in points, seeds {seeds}.",
     )

@@ -4,8 +4,6 @@
 answers resample seeds and programs, those of a share of the mistakes are Student's.
 """
 
-import textwrap
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -196,8 +194,10 @@ def draw_class_gaps(found, pair=("hybrid", "baseline")):
     plt.show()
 
 
-def side_by_side(found, programs, said, count=6):
-    """Programs that two runs get wrong with different answers, classes taken in turn.
+def side_by_side(found, programs, said, count=6, width=25):
+    """Programs that two runs get wrong with different answers: {arm: answer, class}.
+
+    Of the programs whose lines are short, the first one of every pair of classes.
 
     Args: said: {arm: (seed, its answers to all test programs)}.
     Returns: (code, truth, [(arm, answer, class), …]) for `count` programs.
@@ -210,22 +210,25 @@ def side_by_side(found, programs, said, count=6):
     chosen, seen = [], set()
     for j, i in enumerate(found.tests):
         kinds = tuple(int(classes[arm][j]) for arm in arms)
-        texts = {said[arm][1][i] for arm in arms}
-        if all(kinds) and len(texts) > 1 and kinds not in seen:
-            seen.add(kinds)  # the first program of every pair of classes
-            rows = [
-                (arm, answer(said[arm][1][i]), CLASSES[kind])
-                for arm, kind in zip(arms, kinds, strict=True)
-            ]
+        texts = [answer(said[arm][1][i]) for arm in arms]
+        short = max(map(len, programs.codes[i].splitlines())) <= width - 3
+        if short and all(kinds) and texts[0] != texts[1] and kinds not in seen:
+            seen.add(kinds)
+            names = (CLASSES[kind] for kind in kinds)
+            rows = list(zip(arms, texts, names, strict=True))
             chosen.append((programs.codes[i], programs.outputs[i], rows))
     return chosen[:count]
 
 
-def show_examples(examples):
-    """Print them: the program, the truth, and the answers with their classes."""
+def show_examples(examples, width=25):
+    """Print them: the program left, the truth and the answers beside it."""
     for number, (code, truth, said) in enumerate(examples, 1):
-        lines = textwrap.wrap(visible(code), 64, drop_whitespace=False)
-        print(f"{number}  " + "\n   ".join(lines))
-        print(f"   {'truth':9} {truth.replace(chr(10), ' ')}")
-        for arm, text, kind in said:
-            print(f"   {arm:9} {text:26} {kind}")
+        left = code.replace("\t", "   ").split("\n")
+        right = [f"{'truth':9} {truth.replace(chr(10), ' ')}"]
+        right += [f"{arm:9} {text:12} {kind}" for arm, text, kind in said]
+        for k in range(max(len(left), len(right))):
+            line = left[k] if k < len(left) else ""
+            beside = right[k] if k < len(right) else ""
+            head = number if k == 0 else ""
+            print(f"{head:<3}{line:{width}}  {beside}".rstrip())
+        print()

@@ -120,6 +120,7 @@ class Asked:
     seeds: dict[str, list[int]]  # arm → its seeds
     right: dict[str, np.ndarray]  # arm → (seeds, programs) bool
     said: dict[str, list[list[str]]]  # arm → for each seed, the answer to each program
+    source: str  # where the numbers come from, in one line
 
 
 def load(folder=Path("results/ood")) -> Asked:
@@ -142,7 +143,7 @@ def load(folder=Path("results/ood")) -> Asked:
         for table, value in ((seeds, m["seed"]), (right, good), (said, answers)):
             table.setdefault(m["arm"], []).append(value)
     rows = {arm: np.stack(values).astype(bool) for arm, values in right.items()}
-    return Asked(suites, seeds, rows, said)
+    return Asked(suites, seeds, rows, said, _source(kept["models"]))
 
 
 # --- the mistakes ---
@@ -245,6 +246,14 @@ def load_mistakes(programs: Corpus, path=Path("results/ood") / MISTAKES) -> Mist
 def _about(path, kept, programs):
     if kept["programs"] != programs.hash:
         raise ValueError(f"{path} is about other programs; choose another folder")
+
+
+def _source(models) -> str:
+    studies = {m["study"] for m in models}
+    made = [m["provenance"] for m in models]
+    parts = ({p[name] for p in made} for name in ("commit", "hardware", "date"))
+    words = (", ".join(sorted(x)) for x in (studies, *parts))
+    return "{} models of the studies {}; commit {}; {}; {}".format(len(models), *words)
 
 
 def _classes(programs: Corpus, tests, said, wrong, planted) -> str:
