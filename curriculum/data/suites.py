@@ -9,7 +9,7 @@
   run in the sandbox, print something and fit into the context.
 - Pure in programs, seed and size: the changes draw their numbers from the code itself.
 
-Explained in chapter 15.
+Explained in chapter 16.
 """
 
 import operator

@@ -9,7 +9,7 @@
   wrong answers to other programs, which owe nothing to this one.
 - It says what an answer is *like*. What went on inside the model it does not say.
 
-Explained in chapter 15.
+Explained in chapter 16.
 """
 
 from __future__ import annotations

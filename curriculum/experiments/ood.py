@@ -9,7 +9,7 @@
   It needs no model, since studies keep their answers.
 - Kept are one bit a program and the wrong answers; right answers are the true outputs.
 
-Explained in chapter 15.
+Explained in chapter 16.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@ import numpy as np
 
 from curriculum.data import sandbox
 from curriculum.data.corpus import CorpusSpec, build
-from exercises import ch15 as check
+from exercises import ch16 as check
 
 programs = build(CorpusSpec(size=60, seed=3))
 LONG = build(CorpusSpec(size=400, max_chars=60, seed=3))  # a line more is too much

@@ -1,4 +1,4 @@
-"""Behind chapter 15: tables and figures of the mistakes.
+"""Behind chapter 16: tables and figures of the mistakes.
 
 `found` is what `ood.load_mistakes` returns: sixteen seeds. Intervals of a share of all
 answers resample seeds and programs, those of a share of the mistakes are Student's.
@@ -7,7 +7,7 @@ answers resample seeds and programs, those of a share of the mistakes are Studen
 import matplotlib.pyplot as plt
 import numpy as np
 
-from behind.ch15 import (
+from behind.ch16 import (
     PAIRS,
     SHORT,
     answer,

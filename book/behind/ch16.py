@@ -1,4 +1,4 @@
-"""Behind chapter 15: tables and figures of the suites.
+"""Behind chapter 16: tables and figures of the suites.
 
 `asked` is what `ood.load` returns: few seeds, so its intervals are Student's over seeds.
 Differences between arms are over the seeds that both have.

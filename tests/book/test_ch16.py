@@ -1,4 +1,4 @@
-"""Chapter 15: the committed results follow from code and answers; its tables add up."""
+"""Chapter 16: the committed results follow from code and answers; its tables add up."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ from curriculum.experiments import ood, records
 
 BOOK = Path(__file__).parents[2] / "book"
 sys.path.insert(0, str(BOOK))
-from behind import ch15, ch15_mistakes  # noqa: E402
+from behind import ch16, ch16_mistakes  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -82,32 +82,32 @@ def test_all_arms_have_the_sixteen_seeds(found):
 # ---------------------------------------------------------------- the tables
 
 
-@pytest.mark.parametrize("pair", ch15.PAIRS)
+@pytest.mark.parametrize("pair", ch16.PAIRS)
 def test_differences_by_class_add_up_to_that_of_accuracy(found, pair):
-    gaps = sum(ch15_mistakes.class_gaps(found, pair, k) for k in ch15_mistakes.MISTAKES)
+    gaps = sum(ch16_mistakes.class_gaps(found, pair, k) for k in ch16_mistakes.MISTAKES)
     one, other = ((found.classes[arm] == 0).mean() for arm in pair)
     assert gaps.mean() == pytest.approx(other - one)
 
 
 def test_the_mix_of_an_arm_adds_up_to_one(found):
     for table in found.classes.values():
-        mix = sum(ch15_mistakes.mix(table, name) for name in ch15_mistakes.MISTAKES)
+        mix = sum(ch16_mistakes.mix(table, name) for name in ch16_mistakes.MISTAKES)
         np.testing.assert_allclose(mix, 1)
 
 
 def test_arms_are_paired_by_seed_and_not_by_place(asked):
-    seeds = ch15.common(asked, "hybrid", "hybrid-shuffled")
+    seeds = ch16.common(asked, "hybrid", "hybrid-shuffled")
     assert seeds == [14, 15] and asked.seeds["hybrid"] == [0, 14, 15]
     ids = asked.suites.suites["usual"].ids
-    gaps = ch15.gap(asked, ("hybrid", "hybrid-shuffled"), ids, seeds)
+    gaps = ch16.gap(asked, ("hybrid", "hybrid-shuffled"), ids, seeds)
     one, other = (asked.right[a][:, ids].mean(1) for a in ("hybrid", "hybrid-shuffled"))
     np.testing.assert_allclose(gaps, one[1:] - other)
 
 
 def test_what_fewer_pairs_find_has_the_same_spread():
     gaps = np.array([0.01, -0.03, 0.02, -0.05])
-    assert ch15.detectable(gaps, 4) == pytest.approx(stats.detectable(gaps))
-    assert ch15.detectable(gaps, 3) > ch15.detectable(gaps, 8)
+    assert ch16.detectable(gaps, 4) == pytest.approx(stats.detectable(gaps))
+    assert ch16.detectable(gaps, 3) > ch16.detectable(gaps, 8)
 
 
 def test_examples_are_wrong_in_both_and_differ(programs, found):
@@ -116,7 +116,7 @@ def test_examples_are_wrong_in_both_and_differ(programs, found):
         study, name = found.runs[arm, 8]
         record = records.read_record(f"results/{study}/{name}.json")
         said[arm] = 8, ood.kept_answers(record).predicted
-    examples = ch15_mistakes.side_by_side(found, programs, said)
+    examples = ch16_mistakes.side_by_side(found, programs, said)
     assert len(examples) == 6
     for _, truth, rows in examples:
         texts = {text for _, text, _ in rows}
@@ -128,4 +128,4 @@ def test_examples_are_wrong_in_both_and_differ(programs, found):
     "text, shown", [("# 3\n# 4\n\n", "3 4"), ("\n", "nothing"), ("# 1", "1")]
 )
 def test_answers_in_one_line(text, shown):
-    assert ch15.answer(text) == shown
+    assert ch16.answer(text) == shown
