@@ -24,6 +24,7 @@ from curriculum import files
 from curriculum.evaluation import stats
 from curriculum.experiments import experiment, records
 from curriculum.experiments.spec import Experiment
+from curriculum.experiments.study import BLOCKS
 from curriculum.show import interval
 
 BOOK = Path(__file__).resolve().parent.parent
@@ -113,9 +114,12 @@ def describe(name: str, found: list[dict]) -> str:
         + " --results again"
         for settings, names in groups(found).items()
     )
-    if name == "study":  # its blocks are trained together
-        every = "python -m curriculum study --minutes 10 --results again"
-    where = "on one GPU: " if name == "study" else ""
+    blocks = [block.name for block in BLOCKS if block.study == name]
+    on_gpu = bool(blocks) and first["cost"]["device"].startswith("cuda")
+    if on_gpu:  # its blocks are trained together
+        every = "python -m curriculum study --minutes 10 --results again --blocks "
+        every += ",".join(blocks)
+    where = "on one GPU: " if on_gpu else ""
     commands = (
         f"# {where}some of its runs, compared number by number\n"
         f"python -m curriculum reproduce {name}\n\n"
@@ -260,7 +264,7 @@ def draw(path, n: dict) -> None:
 CARDS = {  # the figure of each chapter that its card on the front page shows
     "01": "strips", "02": "families", "03": "labels", "04": "attention", "05": "forcing",
     "06": "intervals", "07": "loss", "08": "matrix", "09": "pacing", "10": "plans",
-    "11": "study", "12": "roofline", "13": "record", "14": "rules",
+    "11": "study", "12": "roofline", "13": "record", "14": "rules", "15": "one-skill",
     "16": "suites",
 }  # fmt: skip
 CARD = (480, 270)  # pixels

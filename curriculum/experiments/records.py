@@ -326,6 +326,8 @@ def machine(record: dict) -> str:
     """What a run was computed on: the processor, and the GPU if there was one."""
     hardware, device = record["provenance"]["hardware"], record["cost"]["device"]
     gpu = device.partition("a GPU is present: ")[2].rstrip(")")
+    if not gpu and device.startswith("cuda"):
+        gpu = "a GPU whose name was not kept"
     return f"{hardware}, {gpu}" if gpu else hardware
 
 

@@ -25,9 +25,9 @@ def choose_device(request: str = "auto") -> tuple[torch.device, str]:
         )
     if request == "mps" and not torch.backends.mps.is_available():
         raise ValueError("device is 'mps', but this is no Apple GPU; use auto or cpu")
-    if request != "auto":
+    if request in ("cpu", "mps"):
         return torch.device(request), "as asked"
-    if torch.cuda.is_available():
+    if torch.cuda.is_available():  # asked for or not, a record has to name it
         return torch.device("cuda"), f"a GPU is present: {torch.cuda.get_device_name()}"
     return torch.device("cpu"), (
         f"no GPU was found; {torch.get_num_threads()} processor threads do the work"

@@ -1,0 +1,219 @@
+"""Behind chapter 15: two blocks of seeds side by side, one skill, models along training.
+
+- `repeated` and `decisions` are the primary contrasts in the first block of seeds, in the
+  fresh one and in both.
+- `Skill` finds the loops that print the loop variable and those that print another one.
+- `along` reads the answers of models that were saved during training.
+"""
+
+import itertools
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from behind.ch11 import PRIMARY, verdicts
+from curriculum import files, plots
+from curriculum.data.corpus import Corpus
+from curriculum.evaluation import stats
+from curriculum.evaluation.answers import unpack
+from curriculum.show import interval, show_table
+
+# --- the contrasts again ------------------------------------------------------------------
+
+
+def pooled(first, second):
+    """Both blocks' answers: {arm: (seeds of both, programs)}, for arms that both have."""
+    shared = [arm for arm in first if arm in second]
+    return {arm: np.concatenate([first[arm], second[arm]]) for arm in shared}
+
+
+def repeated(*tables):
+    """The primary contrasts in points: rows of rung and one interval for each table."""
+    families = [verdicts(right) for right in tables]
+    return [
+        (
+            rung,
+            *(interval(c.mean, c.low, c.high, 1, 100, True) for c, *_ in row),
+        )
+        for rung, row in enumerate(zip(*families, strict=True), 1)
+    ]
+
+
+def decisions(*tables):
+    """Rows of rung, and for each table p, p after Holm's correction, and the verdict."""
+    families = [verdicts(right) for right in tables]
+    return [
+        (
+            rung,
+            *(
+                x
+                for c, p, verdict in row
+                for x in (f"{c.p:.3f}", f"{p:.3f}", verdict)
+            ),
+        )
+        for rung, row in enumerate(zip(*families, strict=True), 1)
+    ]
+
+
+def parts(right, groups):
+    """The primary contrasts within groups of programs: rows of rung and intervals."""
+    rows = []
+    for rung, (a, b) in enumerate(PRIMARY, 1):
+        found = [
+            stats.contrast(right[a][:, g], right[b][:, g]) for g in groups
+        ]
+        rows.append(
+            (
+                rung,
+                *(
+                    interval(c.mean, c.low, c.high, 1, 100, True)
+                    for c in found
+                ),
+            )
+        )
+    return rows
+
+
+# --- one skill ----------------------------------------------------------------------------
+
+
+class Skill:
+    """The test programs that print something, and which of them need which skill.
+
+    own: loops that print the loop variable; other: loops that print another variable.
+    Both are of grammar level 3.1 (a loop whose body only prints) and print two lines or
+    more, so that counting alone cannot be right by luck.
+    """
+
+    def __init__(self, folder):
+        corpus = Corpus.load(folder)
+        loud = [i for i, text in enumerate(corpus.outputs) if text]
+        self.codes = [corpus.codes[i] for i in loud]
+        self.outputs = [corpus.outputs[i] for i in loud]
+        self.levels = corpus.levels[loud].astype(str)
+        self.kinds = np.array([kind(code) for code in self.codes])
+        lines = np.array([text.count("\n") + 1 for text in self.outputs])
+        plain = (self.levels == "3.1") & (lines > 1)
+        self.own = plain & (self.kinds == "own")
+        self.other = plain & (self.kinds == "other")
+        self.loops = self.kinds != ""
+
+
+def kind(code):
+    """ "own" or "other": which variable a loop prints; "" without a loop."""
+    loop = re.search(r"for (\w+) in", code)
+    printed = re.search(r"print\((\w+)\)", code)
+    if not loop or not printed:
+        return ""
+    return "own" if loop[1] == printed[1] else "other"
+
+
+def show_answers(skill, places, runs, caption):
+    """Programs and what runs answer: `runs` is {title: predicted outputs}."""
+    rows = []
+    for i in places:
+        code = skill.codes[i].replace("\t", "  ")
+        truth = skill.outputs[i].replace("\n", " ")
+        said = [tidy(predicted[i]) for predicted in runs.values()]
+        first, *rest = code.splitlines()
+        rows.append((first, truth, *said))
+        rows += [(line, "", *[""] * len(said)) for line in rest]
+        rows.append(("", "", *[""] * len(said)))
+    return show_table(rows[:-1], ("program", "prints", *runs), caption)
+
+
+def tidy(predicted):
+    """An answer as the model wrote it, without comment signs and line breaks."""
+    return " ".join(predicted.replace("#", " ").split())
+
+
+def draw_runs(right, members, unit):
+    """Every run of every arm: its accuracy on some programs, a row for each arm."""
+    arms = sorted(right, key=lambda arm: -right[arm][:, members].mean())
+    figure, axes = plt.subplots(figsize=(7, 0.33 * len(arms) + 0.9))
+    for row, arm in enumerate(arms):
+        share = 100 * right[arm][:, members].mean(1)
+        look = plots.schedule_style(arm)
+        # Runs with nearly the same share stand above each other, not on each other.
+        lift = np.zeros(len(share))
+        for i in np.argsort(share, kind="stable"):
+            near = np.abs(share - share[i]) < 1.2
+            lift[i] = 0.13 * (np.sum(near[:i]) % 4 - 1)
+        axes.plot(
+            share,
+            row + lift,
+            look["marker"],
+            color=look["color"],
+            ms=5,
+            alpha=0.75,
+        )
+    axes.set_yticks(range(len(arms)), [f"{a} ({len(right[a])})" for a in arms])
+    axes.set_ylim(len(arms) - 0.4, -0.6)
+    axes.set(xlabel=unit)
+    return axes
+
+
+# --- along the training ---------------------------------------------------------------------
+
+
+def along(path, skill):
+    """{schedule: (steps, predicted by step, right by step)} of the saved models."""
+    found = {}
+    for one in files.read_json(path, sealed=True)["models"]:
+        (answers,) = unpack(one)
+        loud = ~answers.empty
+        said = [
+            p for p, keep in zip(answers.predicted, loud, strict=True) if keep
+        ]
+        steps, predicted, right = found.setdefault(
+            one["schedule"], ([], [], [])
+        )
+        steps.append(one["step"])
+        predicted.append(said)
+        right.append(answers.right[loud])
+    return {
+        name: (np.array(steps), predicted, np.array(right))
+        for name, (steps, predicted, right) in found.items()
+    }
+
+
+def draw_along(saved, skill, starts):
+    """Two kinds of loops along training: a panel for each run, its stages marked."""
+    figure, panels = plt.subplots(1, len(saved), figsize=(7, 3.2), sharey=True)
+    for axes, (name, (steps, _, right)) in zip(
+        panels, saved.items(), strict=True
+    ):
+        for members, label, dashes in (
+            (skill.own, "prints the loop variable", "-"),
+            (skill.other, "prints another variable", "--"),
+        ):
+            axes.plot(
+                steps, 100 * right[:, members].mean(1), dashes, marker="o",
+                color=plots.schedule_style(name)["color"], label=label,
+            )  # fmt: skip
+        for start in starts[name][1:-1]:
+            axes.axvline(start, color=plots.SOFT, linestyle=":")
+        axes.set(title=name, xlabel="step", ylim=(0, 104))
+    panels[0].set(ylabel="executed, %")
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=2,
+    )
+    plt.show()
+
+
+def exposure(plan, kinds, parts):
+    """Showings of each kind of loop, in % of all showings, in each part of a plan.
+
+    Args: kinds: by program id, as `kind` says. parts: steps where a part begins, and the end.
+    """
+    shown = kinds[plan.table]  # (steps, batch)
+    return [
+        [
+            100 * np.mean(shown[a:b] == which)
+            for a, b in itertools.pairwise(parts)
+        ]
+        for which in ("own", "other")
+    ]
