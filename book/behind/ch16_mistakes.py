@@ -163,6 +163,28 @@ def mix_gaps_table(found):
     )
 
 
+def levels_table(found, programs, wanted):
+    """Which grammar levels a difference of a class comes from.
+
+    Args: wanted: [(pair of arms, class), …], a column each.
+    """
+    levels = programs.levels[found.tests]
+    table = []
+    for level in np.unique(levels):
+        row = [f"level {level}"]
+        for pair, name in wanted:
+            inside = class_gaps(found, pair, name) * (levels == level)
+            low, high = stats.two_way_bootstrap(inside)
+            row.append(interval(inside.mean(), low, high, 1, 100, True))
+        table.append(row)
+    return show_table(
+        table,
+        ("", *(f"{name}, {minus(pair)}" for pair, name in wanted)),
+        f"In points of all answers: {len(table) * len(wanted)} intervals, not"
+        " corrected; a column adds up to the difference above.",
+    )
+
+
 def draw_class_gaps(found, pair=("hybrid", "baseline")):
     """Where an arm's additional mistakes are: a dot a seed, and the mean."""
     _, axes = plt.subplots(figsize=(7, 3.8))
