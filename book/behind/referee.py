@@ -6,10 +6,8 @@ says otherwise.
 """
 
 import functools
-import json
-import re
+import math
 import warnings
-from pathlib import Path
 
 import numpy as np
 from scipy import stats as scipy_stats
@@ -18,6 +16,7 @@ from behind import ch14, ch15
 from behind.ch11 import PRIMARY
 from curriculum.data.corpus import Corpus
 from curriculum.evaluation import stats
+from curriculum.evaluation.answers import PROTOCOLS, TASKS
 from curriculum.experiments import records
 from curriculum.show import interval, show_table
 
@@ -303,25 +302,19 @@ def related(evidence):
     )
 
 
-def looked_at(folder="."):
-    """Intervals with a sign that the chapters print, and how many would miss by luck."""
-    pattern = re.compile(r"[+−-]\d[\d.]* \[[+−-]?\d[\d.]*, [+−-]?\d[\d.]*\]")
-    rows = []
-    for path in sorted(Path(folder).glob("[01]*-*.ipynb")):
-        outputs = [
-            "".join(o.get("data", {}).get("text/plain", ""))
-            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-            for o in cell.get("outputs", [])
-        ]
-        if n := len(pattern.findall("\n".join(outputs))):
-            rows.append((path.stem, n, f"{n / 20:.0f}"))
-    total = sum(n for _, n, _ in rows)
-    rows.append(("all", total, f"{total / 20:.0f}"))
-    return show_table(
-        rows,
-        ("chapter", "intervals", "5 %"),
-        "Differences with intervals, in the outputs.",
-    )
+def possible(evidence):
+    """How many comparisons the records of the two blocks allow."""
+    arms = len({records.arm(r) for r in evidence.runs})
+    groups = 1 + 3 + len(np.unique(evidence.programs.levels))
+    counts = {
+        "pairs of arms": arms * (arms - 1) // 2,
+        "tasks": len(TASKS),
+        "protocols": len(PROTOCOLS),
+        "all, labels, grammar levels": groups,
+    }
+    rows = [*counts.items(), ("comparisons", math.prod(counts.values()))]
+    rows.append(("of these named beforehand", len(PRIMARY)))
+    return show_table(rows, ("choice", "number"))
 
 
 def exposure(evidence):

@@ -299,6 +299,12 @@ def _verdict(
     return "too long" if _length(code, output) > spec.max_chars else None, output
 
 
+def fits(spec: CorpusSpec, code: str, outcome: sandbox.Outcome) -> bool:
+    """Whether a program that was run may stand in a corpus, and printed something."""
+    reason, output = _verdict(spec, code, outcome)
+    return reason is None and 0 < len(output) <= spec.max_output
+
+
 # ---------------------------------------------------------------- near-duplicates and splits
 
 

@@ -1,6 +1,5 @@
 """Chapter 15 and the referee's page: kinds of loops, exposure, and tables that can differ."""
 
-import json
 import sys
 import types
 from pathlib import Path
@@ -58,15 +57,3 @@ def test_the_largest_losses_are_left_out():
     gap = np.array([-9, -8, -7, -1, -1, 2]) / 100
     rows = referee.without_best(evidence([gap] * 4), most=3).rows
     assert rows[0][1:] == ["-4.0", "-4.0", "0.0", "5 of 6"]
-
-
-def test_signed_intervals_are_counted(tmp_path):
-    def notebook(text):
-        cell = {"outputs": [{"data": {"text/plain": [text]}}]}
-        return json.dumps({"cells": [{}, cell]})
-
-    text = "-1.0 [-2.0, +0.5] and 3.1 [2.0, 4.0], +2 [+1, +3]"
-    (tmp_path / "07-x.ipynb").write_text(notebook(text), encoding="utf-8")
-    (tmp_path / "08-y.ipynb").write_text(notebook("nothing"), encoding="utf-8")
-    rows = referee.looked_at(tmp_path).rows
-    assert [row[:2] for row in rows] == [["07-x", "2"], ["all", "2"]]
