@@ -1,0 +1,72 @@
+"""Chapter 15 and the referee's page: kinds of loops, exposure, and tables that can differ."""
+
+import json
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "book"))
+from behind import ch15, referee  # noqa: E402
+from curriculum.evaluation.stats import sign_flip  # noqa: E402
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [
+        ("a = 1\nfor b in range(1, 4) :\n\tprint(b)", "own"),
+        ("a = 1\nfor b in range(1, 4) :\n\tprint(a)", "other"),
+        ("a = 1\nprint(a)", ""),
+        ("for ab in range(3) :\n\tprint(a)", "other"),
+    ],
+)
+def test_the_kind_of_a_loop(code, wanted):
+    assert ch15.kind(code) == wanted
+
+
+def test_exposure_counts_showings_in_each_part():
+    plan = types.SimpleNamespace(table=np.array([[0, 1], [0, 0], [2, 2], [1, 2]]))
+    kinds = np.array(["own", "other", ""])
+    own, other = ch15.exposure(plan, kinds, [0, 2, 4])
+    assert own == [75, 0] and other == [25, 25]
+
+
+def test_pooling_keeps_the_arms_of_both_blocks_and_their_seeds():
+    first = {"a": np.zeros((2, 3)), "b": np.ones((2, 3))}
+    both = ch15.pooled(first, {"a": np.ones((3, 3))})
+    assert list(both) == ["a"] and both["a"].mean(1).tolist() == [0, 0, 1, 1, 1]
+
+
+def evidence(gaps):
+    return types.SimpleNamespace(gaps=np.asarray(gaps, float))
+
+
+def test_false_alarms_are_those_of_equal_arms():
+    """A shift of all seeds changes nothing; heavy tails do not break the sign-flip test."""
+    rng = np.random.default_rng(1)
+    gaps = rng.normal(0, 1, (4, 16))
+    table = referee.false_alarms(evidence(gaps), 200)
+    assert repr(referee.false_alarms(evidence(gaps - 7), 200)) == repr(table)
+    share = float(table.rows[0][1].rstrip("%"))
+    assert 2 < share < 9
+    assert sign_flip(gaps[0] - 7) < 0.001
+
+
+def test_the_largest_losses_are_left_out():
+    gap = np.array([-9, -8, -7, -1, -1, 2]) / 100
+    rows = referee.without_best(evidence([gap] * 4), most=3).rows
+    assert rows[0][1:] == ["-4.0", "-4.0", "0.0", "5 of 6"]
+
+
+def test_signed_intervals_are_counted(tmp_path):
+    def notebook(text):
+        cell = {"outputs": [{"data": {"text/plain": [text]}}]}
+        return json.dumps({"cells": [{}, cell]})
+
+    text = "-1.0 [-2.0, +0.5] and 3.1 [2.0, 4.0], +2 [+1, +3]"
+    (tmp_path / "07-x.ipynb").write_text(notebook(text), encoding="utf-8")
+    (tmp_path / "08-y.ipynb").write_text(notebook("nothing"), encoding="utf-8")
+    rows = referee.looked_at(tmp_path).rows
+    assert [row[:2] for row in rows] == [["07-x", "2"], ["all", "2"]]
