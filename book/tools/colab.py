@@ -17,6 +17,7 @@ The built page offers these files for download (`book/ext/book_download.py`).
 """
 
 import argparse
+import ast
 import base64
 import bz2
 import copy
@@ -42,7 +43,6 @@ BOOK = ROOT / "book"
 OUT = ROOT / "_build" / "colab"
 TEMPLATE = Path(__file__).with_name("colab_cell.py")
 LINE = 120  # characters of base64 in a line
-HELPER = re.compile(r"^\s*from (behind|exercises)(?:\.| import )(\w+)", re.MULTILINE)
 ONLY_FOR_SWEEPS = {"papermill", "nbformat"}  # of the package's dependencies
 
 
@@ -59,17 +59,32 @@ def own_files(name: str) -> tuple[Path, ...]:
 
 def helpers(name: str) -> list[Path]:
     """The helpers that the notebook `name` imports, and those that these import."""
-    code = nbformat.read(BOOK / name, as_version=4).cells
-    text = "\n".join(c.source for c in code if c.cell_type == "code")
+    cells = nbformat.read(BOOK / name, as_version=4).cells
     found = {BOOK / room / "__init__.py" for room in ("behind", "exercises")}
-    texts = [text]
+    texts = [
+        c.source
+        for c in cells
+        if c.cell_type == "code"
+        and "raises-exception" not in c.metadata.get("tags", [])
+    ]
     while texts:
-        for room, module in HELPER.findall(texts.pop()):
-            path = BOOK / room / f"{module}.py"
+        for path in imported(texts.pop()):
             if path.is_file() and path not in found:  # else a name of the room itself
                 found.add(path)
                 texts.append(path.read_text(encoding="utf-8"))
     return sorted(found)
+
+
+def imported(source: str) -> set[Path]:
+    """Where the names would lie that `source` imports from the rooms of helpers."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            room, _, module = node.module.partition(".")
+            names = [module] if module else [alias.name for alias in node.names]
+            if room in ("behind", "exercises"):
+                found |= {BOOK / room / f"{name}.py" for name in names}
+    return found
 
 
 @functools.cache
