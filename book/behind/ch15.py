@@ -17,6 +17,7 @@ from curriculum import files, plots
 from curriculum.data.corpus import Corpus
 from curriculum.evaluation import stats
 from curriculum.evaluation.answers import unpack
+from curriculum.experiments import records
 from curriculum.show import interval, show_table
 
 # --- the contrasts again ------------------------------------------------------------------
@@ -107,6 +108,46 @@ def kind(code):
     if not loop or not printed:
         return ""
     return "own" if loop[1] == printed[1] else "other"
+
+
+def counting(skill, studies, arm):
+    """Answers to the loops that print another variable, over all seeds of an arm.
+
+    Returns: (share right, wrong answers that are the loop's own numbers, wrong answers).
+    """
+    right = counted = wrong = 0
+    for study in studies:
+        for run in records.records(study):
+            if records.arm(run) != arm:
+                continue
+            answers = next(
+                a
+                for a in records.answers(run)
+                if (a.question.task, a.question.protocol)
+                == ("execution", "exact")
+            )
+            loud = ~answers.empty
+            predicted = np.array(answers.predicted, object)[loud]
+            for i in np.flatnonzero(skill.other):
+                if answers.right[loud][i]:
+                    right += 1
+                else:
+                    wrong += 1
+                    counted += tidy(predicted[i]) == numbers(skill.codes[i])
+    return right / (right + wrong), counted, wrong
+
+
+def numbers(code):
+    """The values of a loop's variable, as `tidy` writes an answer."""
+    bounds = re.search(r"in range\(([\d, ]+)\)", code)[1].split(",")
+    return " ".join(map(str, range(*map(int, bounds))))
+
+
+def two_ways(gap):
+    """(mean, low, high) of a difference (seeds, programs): bootstrap, and Student's."""
+    return (gap.mean(), *stats.two_way_bootstrap(gap)), stats.mean_interval(
+        gap.mean(1)
+    )
 
 
 def show_answers(skill, places, runs, caption):

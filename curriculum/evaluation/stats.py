@@ -113,7 +113,7 @@ def paired(arm, reference, level: float = 0.95) -> Paired:
     )
 
 
-def sign_flip(difference, most: int = 4096) -> float:
+def sign_flip(difference, most: int = 65_536) -> float:
     """P that so large a mean |difference| arises when each sign is a coin's.
 
     All 2^n patterns for small n, else `most` random ones.
