@@ -48,7 +48,8 @@ def needs(goals: str) -> str:
         r"\*\*(?:You need:\*\*|Before\*\*:)(.*?)(?:\*\*|:::)", goals, re.DOTALL
     )
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", said[1] if said else "")
-    found = re.findall(r"Chapters?\s+(\d+(?:(?:, | and | to )\d+)*)", plain)
+    plain = " ".join(plain.split())
+    found = re.findall(r"Chapters? (\d+(?:(?:, | and | to )\d+)*)", plain)
     return ", ".join(found).replace(" and ", ", ") or "–"
 
 
