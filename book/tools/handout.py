@@ -45,7 +45,7 @@ def without_solutions(nb):
 def needs(goals: str) -> str:
     """The chapters that a chapter says one needs before it, or a dash."""
     said = re.search(
-        r"\*\*(?:You need:\*\*|Before\*\*:)(.*?)(?:\*\*|:::)", goals, re.DOTALL
+        r"\*\*(?:You need:\*\*|Before\*\*:)(.*?)(?:\*\*|:::|\Z)", goals, re.DOTALL
     )
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", said[1] if said else "")
     plain = " ".join(plain.split())

@@ -118,7 +118,7 @@ def test_second_lines_are_counted_by_their_beginning():
 
     def model(tokens):  # sure of p, whatever it reads
         logits = torch.full((*tokens.shape, tokenizer.size), -50.0)
-        logits[..., tokenizer.encode("p")] = 50.0
+        logits[..., int(tokenizer.encode("p")[0])] = 50.0
         return logits
 
     rows = {name: rest for name, *rest in ch08.second_lines({"m": model}, data).rows}
