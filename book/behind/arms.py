@@ -214,7 +214,7 @@ def forgetting_table(arms):
         lost = [list(forgetting(r["curve"]).values()) for r in found]
         cells = [interval(*stats.mean_interval(x)) for x in np.transpose(lost)]
         rows.append((name, *cells))
-    caption = "Forgetting in nats: mean over seeds [95 % interval]."
+    caption = "Forgetting in nats: mean over seeds [Student's 95 % interval]."
     return show_table(rows, ("arm", *LABELS), caption)
 
 

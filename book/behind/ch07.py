@@ -6,11 +6,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
+from behind.ch05 import copier
 from curriculum import plots, training
 from curriculum.evaluation import stats
 from curriculum.experiments import experiment, records
 from curriculum.experiments.spec import Experiment
 from curriculum.model import GPT, config
+from curriculum.show import show_table
 from curriculum.training import IGNORE, TrainConfig, TrainState
 
 RATES = {
@@ -168,6 +170,7 @@ def compare(one, other):
 # --- what a trained model gets right ---
 
 OPERATION = re.compile(r"(\w+) ([-+*/]) (\w+)")
+SAME = "one, same operand twice"
 
 
 def question(code):
@@ -178,7 +181,41 @@ def question(code):
     if len(found) > 1 or len(re.findall(r"[-+*/]", code)) > 1:
         return "two operations or more"
     left, _, right = found[0]
-    return "one, same operand twice" if left == right else "one, two operands"
+    return SAME if left == right else "one, two operands"
+
+
+def twice(code):
+    """Which operation a program does with one operand, such as "b − b"."""
+    sign = OPERATION.findall(code)[0][1]
+    return f"  of these, b {sign} b".replace("-", "−")
+
+
+def kinds_table(corpus, ids, right):
+    """What programs ask for, and how often the model and the copier are right."""
+    codes, outputs = corpus.codes, corpus.outputs
+    copied = [copier(codes[i]) == outputs[i] for i in ids]
+    same = [question(codes[i]) == SAME for i in ids]
+
+    def rows(kind, chosen):
+        chosen = np.flatnonzero(chosen)
+        parts = (
+            by_kind(
+                lambda i: kind(codes[i]), corpus, np.asarray(ids)[chosen], x
+            )
+            for x in (np.asarray(right)[chosen], np.asarray(copied)[chosen])
+        )
+        model, simple = parts
+        simple = {name: share for name, _, share in simple}
+        return [(*row, simple[row[0]]) for row in model]
+
+    whole = rows(question, np.ones(len(ids), bool))
+    place = [name for name, *_ in whole].index(SAME) + 1
+    whole[place:place] = rows(twice, same)
+    return show_table(
+        whole, ("arithmetic in the program", "programs", "model", "copier"),
+        "Test programs that are executed right.",
+        {"model": ".0%", "copier": ".0%"},
+    )  # fmt: skip
 
 
 def output_kind(code, output):

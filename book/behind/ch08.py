@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
 from behind.arms import LABELS, forgetting, loss_axis
 from curriculum import plots, training
@@ -9,6 +10,7 @@ from curriculum.evaluation import evaluate, stats
 from curriculum.evaluation.answers import TASKS
 from curriculum.experiments import records
 from curriculum.model import GPT, config
+from curriculum.show import show_table
 from curriculum.training import Programs, TrainConfig, TrainState
 
 
@@ -16,6 +18,46 @@ def stopped(arm, step):
     """The arm's model as it is after `step` steps of its plan."""
     state = TrainState(arm.fresh_model(), arm.plan, arm.batches, arm.config)
     return training.train_together([state], stop_at=step)[0].model
+
+
+# How the second line of a program can begin: its first character decides.
+KINDS = {"assignment": "abcde", "print": "p", "if": "i", "for": "f"}
+
+
+def second_lines(models, data, n=100):
+    """How second lines begin: in training programs, and as models expect them.
+
+    Args: models: {name: model}, asked after the first lines of `n` easy programs.
+    """
+    codes, tokenizer = data.corpus.codes, data.corpus.tokenizer
+    rows = []
+    for label, name in enumerate(LABELS):
+        found = [
+            codes[i] for i in data.train[data.labels[data.train] == label]
+        ]
+        first = [code.split("\n")[1][0] for code in found]
+        words = [set(code.split()) for code in found]
+        whole = (
+            np.mean(["if" in w for w in words]),
+            np.mean([not {"if", "for"} & w for w in words]),
+        )
+        shares = (np.mean([c in k for c in first]) for k in KINDS.values())
+        rows.append((f"{name} programs", *shares, *whole))
+    easy = data.valid[data.labels[data.valid] == 0][:n]
+    for name, model in models.items():
+        expected = np.zeros(tokenizer.size)
+        for i in easy:
+            line = tokenizer.encode(codes[i].split("\n")[0] + "\n")
+            with torch.no_grad():
+                last = model(torch.from_numpy(line.astype(np.int64))[None])
+            expected += last[0, -1].softmax(-1).numpy() / len(easy)
+        shares = (expected[tokenizer.encode(k)].sum() for k in KINDS.values())
+        rows.append((name, *shares, None, None))
+    columns = ("", *KINDS, "if anywhere", "no if or for")
+    return show_table(
+        rows, columns, "How the second line begins; what programs contain.",
+        dict.fromkeys(columns[1:], ".0%"),
+    )  # fmt: skip
 
 
 def trial(arm, plan):

@@ -1,5 +1,7 @@
 """Behind chapter 9: figures of pacing functions, and sliders that draw a plan."""
 
+import textwrap
+
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
@@ -56,6 +58,15 @@ def draw_forms(start=0.1, full_at=0.8, power=2):
     axes.set(xlabel="progress of the run", ylabel="open share g")
     axes.set(xlim=(0, 1), ylim=(0, 1.03))
     plt.show()
+    halfway = full_at / 2
+    paces = {
+        name: schedules.paced(name, start=start, full_at=full_at, power=power)
+        for name in FORMS
+    }
+    opened = {k: p.open_share(halfway) for k, p in paces.items()}
+    opened = sorted(opened.items(), key=lambda pair: -round(pair[1], 3))
+    said = ", ".join(f"{name} {share:.0%}" for name, share in opened)
+    print(textwrap.fill(f"open at progress {halfway:.1f}: {said}", 68))
 
 
 def draw_staircase(plans, data):
@@ -106,6 +117,13 @@ def preview(plan_of, data, pacing="root", start=0.1, full_at=0.8, power=2.0):
     print("times shown: " + ", ".join(f"{k} {x:.2f}" for k, x in times))
 
 
+class Sliders(widgets.VBox):
+    """A box of controls that says what it is where no kernel can show it."""
+
+    def __repr__(self):
+        return "sliders for form, start, full at and power (need a kernel)"
+
+
 def controls(plan_of, data):
     """Sliders for `preview`; they need a running kernel."""
 
@@ -128,4 +146,4 @@ def controls(plan_of, data):
         preview(plan_of, data, **chosen)
 
     picture = widgets.interactive_output(draw, inputs)
-    return widgets.VBox([*inputs.values(), picture])
+    return Sliders([*inputs.values(), picture])

@@ -185,7 +185,7 @@ def secondary_table(runs, margin=0.01):
     rows = [
         (i, *cells) for i, cells in enumerate(zip(*columns, strict=True), 1)
     ]
-    caption = "The four contrasts in the secondary outcomes, in points."
+    caption = "Secondary outcomes, in points [two-way bootstrap]."
     return show_table(rows, ("contrast", *outcomes), caption)
 
 

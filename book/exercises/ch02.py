@@ -13,7 +13,7 @@ WHY = {
     "C": (False, "what does the parrot score?"),
     "D": (
         True,
-        "compare its share in the figure with the number of its forms",
+        "compare the two levels in the table of leaks by level",
     ),
     "E": (False, "most of its test programs have their skeleton in training"),
 }

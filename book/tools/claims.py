@@ -159,6 +159,16 @@ def leak() -> list[dict]:
     return files.read_json(RESULTS / "leakage" / "by-size.json")["rows"]
 
 
+def ladder() -> list[dict]:
+    """What each change of the training loop bought, for expressions."""
+    return files.read_json(RESULTS / "bench" / "steps.json")["ladder"]
+
+
+def seconds(name: str) -> set[float]:
+    """How long the runs of a study trained, for expressions; those at once as long."""
+    return {r["cost"]["seconds"] for r in study(name)}
+
+
 def params(size: str) -> int:
     """Parameters of a model with the alphabet of July programs, for expressions."""
     return parameter_count(config(size, 43))
@@ -183,6 +193,7 @@ def wrong(name: str) -> list[str]:
     names = {
         "np": np, "stats": stats, "records": records, "SCALES": SCALES,
         "study": study, "of": of, "tokens": tokens, "leak": leak, "params": params,
+        "ladder": ladder, "seconds": seconds,
         "right": right, "rise": rise, "config": config,
     }  # fmt: skip
     found = []

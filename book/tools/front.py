@@ -88,11 +88,14 @@ def groups(found) -> dict[tuple, list[str]]:
         for f in dataclasses.fields(Experiment):
             if f.name not in skip and spec.get(f.name, f.default) != f.default:
                 changed[f.name] = spec[f.name]
-        if "scorer" in r.get("code", {}):
-            changed["scorer"] = f"book/results/{spec['study']}/{spec['scorer']}"
+        own = r.get("code", {})
+        beside = f"book/results/{spec['study']}/"
+        if "scorer" in own:
+            changed["scorer"] = beside + spec["scorer"]
+        schedule = beside * ("schedule" in own) + spec["schedule"]
         names = table.setdefault(tuple(changed.items()), [])
-        if spec["schedule"] not in names:
-            names.append(spec["schedule"])
+        if schedule not in names:
+            names.append(schedule)
     return table
 
 

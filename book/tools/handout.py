@@ -5,8 +5,8 @@
 
 - A handout loses its solutions: folded cells (tag `hide-cell`) and texts that are folded
   under "Solution". Hints, stubs and checks stay; everything else is as it was.
-- `book/teaching.md` lists goals, minutes and exercises of every chapter, read from the
-  chapters themselves. A test holds it current.
+- `book/teaching.md` lists goals, minutes, exercises and the chapters needed before of
+  every chapter, read from the chapters themselves. A test holds it current.
 """
 
 import argparse
@@ -42,8 +42,19 @@ def without_solutions(nb):
     return nb
 
 
+def needs(goals: str) -> str:
+    """The chapters that a chapter says one needs before it, or a dash."""
+    said = re.search(
+        r"\*\*(?:You need:\*\*|Before\*\*:)(.*?)(?:\*\*|:::|\Z)", goals, re.DOTALL
+    )
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", said[1] if said else "")
+    plain = " ".join(plain.split())
+    found = re.findall(r"Chapters? (\d+(?:(?:, | and | to )\d+)*)", plain)
+    return ", ".join(found).replace(" and ", ", ") or "–"
+
+
 def facts(path: Path) -> dict:
-    """Title, goals, minutes of reading and exercises of a chapter."""
+    """Title, goals, minutes, exercises and needs of a chapter."""
     cells = nbformat.read(path, as_version=4).cells
     texts = [c.source for c in cells if c.cell_type == "markdown"]
     goals = next(t for t in texts if t.startswith(":::{admonition} In this chapter"))
@@ -53,19 +64,22 @@ def facts(path: Path) -> dict:
         "goals": len(re.findall(r"^(?:\d\.|-) ", goals, re.MULTILINE)),
         "minutes": int(re.search(r"(\d+) minutes", goals)[1]),
         "exercises": len(re.findall(r"^:::+\{exercise\}", whole, re.MULTILINE)),
+        "needs": needs(goals),
     }
 
 
 def table() -> str:
     """The chapters as a Markdown table."""
     lines = [
-        "| chapter | goals | minutes of reading | exercises, checked automatically |",
-        "| :-- | --: | --: | --: |",
+        "| chapter | needs chapters | goals | minutes of reading"
+        " | exercises, checked automatically |",
+        "| :-- | :-- | --: | --: | --: |",
     ]
     for path in sorted(BOOK.glob("[0-9][0-9]-*.ipynb")):
         f = facts(path)
         name = f"[{int(path.name[:2])} {f['title']}]({path.name})"
-        lines.append(f"| {name} | {f['goals']} | {f['minutes']} | {f['exercises']} |")
+        row = name, f["needs"], f["goals"], f["minutes"], f["exercises"]
+        lines.append(f"| {' | '.join(map(str, row))} |")
     return "\n".join(lines)
 
 

@@ -67,7 +67,8 @@ def read(log: Path) -> list[str]:
     """The files noted in a log, relative to `book/`; code and a reader's own are not."""
     found = set(log.read_text(encoding="utf-8").splitlines())
     own = ("results/local/", ".")
-    return sorted(n for n in found if not n.startswith(own) and ".py" not in n)
+    code = (".py", ".pyc")  # carried whole
+    return sorted(n for n in found if not n.startswith(own) and not n.endswith(code))
 
 
 def patterns(names: Iterable[str]) -> list[str]:

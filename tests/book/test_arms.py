@@ -7,10 +7,12 @@ from types import SimpleNamespace
 import matplotlib
 import numpy as np
 import pytest
+import torch
 
 matplotlib.use("Agg")
 sys.path.insert(0, str(Path(__file__).parents[2] / "book"))
-from behind import arms, ch07, ch10  # noqa: E402
+from behind import arms, ch07, ch08, ch10  # noqa: E402
+from curriculum.data.tokenizer import CharTokenizer  # noqa: E402
 from curriculum.experiments import records  # noqa: E402
 from curriculum.ordering import schedules  # noqa: E402
 from curriculum.ordering.plan import Plan  # noqa: E402
@@ -87,6 +89,43 @@ def test_a_program_that_asks_nothing_and_one_that_copies():
     assert ch07.output_kind("a = 3\nprint(a)", "3").endswith("in the program")
     assert ch07.output_kind("a = 3\nprint(a)", "4") == "another whole number"
     assert ch07.output_kind("a = 3\nprint(a)", "1.5") == "a decimal"
+
+
+def test_kinds_of_questions_are_split_by_sign_and_laid_beside_the_copier():
+    codes = ["a = 3\nprint(a)", "a = 3\nprint(a - a)", "b = 2\nprint(b * b)",
+             "a = 3\nprint(a + 1)"]  # fmt: skip
+    corpus = SimpleNamespace(codes=codes, outputs=["3", "0", "4", "4"])
+    table = ch07.kinds_table(corpus, np.arange(4), np.array([1, 0, 1, 0]))
+    found = {name.strip(): tuple(rest) for name, *rest in table.rows}
+    assert found == {
+        "no arithmetic": ("1", "100%", "100%"),
+        "one, same operand twice": ("2", "50%", "0%"),
+        "of these, b * b": ("1", "100%", "0%"),
+        "of these, b − b": ("1", "0%", "0%"),
+        "one, two operands": ("1", "0%", "0%"),
+    }
+
+
+def test_second_lines_are_counted_by_their_beginning():
+    codes = ["a = 1\nb = 2", "a = 1\nprint(a)", "a = 1\nif a > 0 :\n\tprint(a)",
+             "a = 1\nfor b in range(2) :\n\tprint(b)"]  # fmt: skip
+    tokenizer = CharTokenizer.of([*codes, "abcde"])
+    corpus = SimpleNamespace(codes=codes, tokenizer=tokenizer)
+    labels = np.array([0, 0, 1, 2])
+    data = SimpleNamespace(
+        corpus=corpus, labels=labels, train=np.arange(4), valid=np.array([0])
+    )
+
+    def model(tokens):  # sure of p, whatever it reads
+        logits = torch.full((*tokens.shape, tokenizer.size), -50.0)
+        logits[..., int(tokenizer.encode("p")[0])] = 50.0
+        return logits
+
+    rows = {name: rest for name, *rest in ch08.second_lines({"m": model}, data).rows}
+    assert rows["easy programs"] == ["50%", "50%", "0%", "0%", "0%", "100%"]
+    assert rows["medium programs"] == ["0%", "0%", "100%", "0%", "100%", "0%"]
+    assert rows["hard programs"] == ["0%", "0%", "0%", "100%", "0%", "0%"]
+    assert rows["m"][:4] == ["0%", "100%", "0%", "0%"]
 
 
 def test_replayed_programs_are_those_of_the_last_stage(world):

@@ -167,6 +167,14 @@ def test_a_watched_kernel_notes_what_it_reads():
     ]
 
 
+def test_code_is_not_listed_and_records_of_somebodys_code_are(tmp_path):
+    log = tmp_path / "reads.txt"
+    record = "results/scores/hybrid_scorer-arithmetic.py-signs_s0.json"
+    other = ["behind/ch01.py", "behind/__pycache__/ch01.cpython-311.pyc"]
+    log.write_text("\n".join([*other, record, "results/local/mine.json"]), "utf-8")
+    assert reads.read(log) == [record]
+
+
 def test_a_notebook_without_the_install_cell_is_refused():
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
     with pytest.raises(ValueError, match="x.ipynb has no install cell"):

@@ -38,6 +38,27 @@ def test_the_page_for_teachers_is_that_of_the_chapters():
     assert stored.count(".ipynb)") >= len(CHAPTERS)
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("**You need:** Python.\n:::", "–"),
+        ("**You need:** [Chapter 7](07-b.ipynb). **Hardware:** 2 cores", "7"),
+        (
+            "**You need:** Chapters [2](02-a.ipynb), [4](04-b.ipynb) and\n[6](x).",
+            "2, 4, 6",
+        ),
+        ("**Before**: Chapters [6](06-c.ipynb) and [11](11-d.ipynb)\n:::", "6, 11"),
+        (
+            "**You need:** [Chapter 6](a) for x, [Chapters 8](b) to [10](c).",
+            "6, 8 to 10",
+        ),
+        ("**Time:** 45 minutes; see Chapter 9.", "–"),
+    ],
+)
+def test_what_a_chapter_needs_is_read_from_it(said, found):
+    assert handout.needs(said) == found
+
+
 @pytest.mark.parametrize("words", [["nothing.ipynb"], ["README.md"]])
 def test_what_is_no_notebook_is_refused(words, tmp_path, capsys):
     with pytest.raises(SystemExit):
