@@ -140,7 +140,9 @@ def test_a_locale_does_not_damage_a_file(locale, tmp_path):
         "files.write_json(sys.argv[1], {'who': chr(252)});"
         "main(['score', sys.argv[2]])"
     )
-    (tmp_path / "ü.py").write_bytes(b"# coding: utf-8\nx = 1\n")
+    name = os.path.join(str(tmp_path).encode(), "ü.py".encode())  # ASCII here, too
+    with open(name, "wb") as file:
+        file.write(b"# coding: utf-8\nx = 1\n")
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG"))}
     done = subprocess.run(
         [sys.executable, "-c", program, str(path), str(tmp_path)],

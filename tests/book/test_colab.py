@@ -211,7 +211,7 @@ import os, pathlib, sys
 here = pathlib.Path(__file__).parent
 (here / "asked").write_text(" ".join(sys.argv[1:]))
 constraints = sys.argv[sys.argv.index("-c") + 1]
-(here / "constraints").write_text(pathlib.Path(constraints).read_text())
+(here / "constraints").write_text(pathlib.Path(constraints).read_text(encoding="utf-8"))
 if os.environ.get("OFFLINE"):
     sys.exit("ERROR: Could not find a version")
 for name in sys.argv[sys.argv.index("-c") + 2:]:
@@ -271,7 +271,7 @@ def test_run_twice_the_cell_unpacks_once_and_keeps_what_was_changed(
     done, work, _ = set_up(made[LIGHT[1]], bare, tmp_path, change)
     assert done.returncode == 0, done.stderr
     (root,) = work.iterdir()
-    assert (root / "curriculum" / "show.py").read_text() == "mine = 1"
+    assert (root / "curriculum" / "show.py").read_text(encoding="utf-8") == "mine = 1"
     assert not list(root.rglob("*.part")) and not list(root.rglob("curriculum-book*"))
 
 
@@ -289,12 +289,12 @@ def test_only_what_is_missing_is_installed_and_nothing_replaced(made, bare, tmp_
     path = wants_more(made[LIGHT[1]], tmp_path)
     done, _, pip = set_up(path, bare, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (pip / "asked").read_text().endswith(" nobody_has_this")
+    assert (pip / "asked").read_text(encoding="utf-8").endswith(" nobody_has_this")
     assert done.stdout.startswith("Installing nobody_has_this.")
     import numpy
     import torch
 
-    pins = (pip / "constraints").read_text().splitlines()
+    pins = (pip / "constraints").read_text(encoding="utf-8").splitlines()
     assert {f"torch=={torch.__version__}", f"numpy=={numpy.__version__}"} <= set(pins)
 
 

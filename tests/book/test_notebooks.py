@@ -435,7 +435,7 @@ def run_cell(folder, before="", after="", name="", work=None, **environment):
         timeout=900,
     )
     asked = pip / "asked"
-    return done, asked.read_text() if asked.exists() else "", work
+    return done, asked.read_text(encoding="utf-8") if asked.exists() else "", work
 
 
 def looks_like_the_book(folder):

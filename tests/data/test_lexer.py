@@ -51,7 +51,9 @@ def tinypy_programs():
 def library_statements():
     """Statements of the standard library, each as a text of its own."""
     for name in MODULES:
-        tree = ast.parse((Path(os.__file__).parent / f"{name}.py").read_text())
+        tree = ast.parse(
+            (Path(os.__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+        )
         for node in ast.walk(tree):
             if isinstance(node, ast.stmt) and not isinstance(
                 node, ast.Return | ast.Break | ast.Continue | ast.Nonlocal

@@ -93,7 +93,7 @@ def test_a_killed_worker_is_replaced_and_its_run_resumes(
     assert said[-1].startswith("3 of 3 done, 0 running, 0 queued")
     steps = {}  # of the victim, by process
     workers = set()
-    for line in trace.read_text().splitlines():
+    for line in trace.read_text(encoding="utf-8").splitlines():
         pid, schedule, seed, step = line.split()
         workers.add(pid)
         if (schedule, seed) == ("hybrid", "0"):

@@ -51,7 +51,9 @@ def test_a_schedule_and_a_scorer_from_a_file_make_an_experiment(mine, tmp_path):
     )
     (path,) = sweep.sweep([e], tmp_path / "r", show=lambda _: None)  # as a notebook
     record = files.read_json(path)
-    assert str(tmp_path) not in path.read_text()  # no path of this machine
+    assert str(tmp_path) not in path.read_text(
+        encoding="utf-8"
+    )  # no path of this machine
     assert record["spec"]["schedule"] == "mine.py:steep"
     assert record["spec"]["options"] == {"easy": 0.25}
     assert record["code"] == {k: files.digest(CODE.encode()) for k in e.custom}

@@ -263,7 +263,7 @@ def test_finished_runs_are_never_overwritten(record):
     path = records.record_path(e, root)
     kept = files.read_json(path)
     kept["spec"]["options"] = {"replay": 0.9}
-    before = path.read_text()
+    before = path.read_text(encoding="utf-8")
     try:
         files.write_json(path, kept)
         with pytest.raises(ValueError, match="holds another experiment.*options"):
@@ -341,7 +341,7 @@ def test_a_file_that_is_no_record_is_named(text, tmp_path):
             ValueError, match="carries no digest|is no record|is damaged"
         ):
             look()
-    assert path.read_text() == text
+    assert path.read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize("schedule", ["hybrid", "baseline"])
@@ -489,7 +489,7 @@ def test_the_version_is_that_of_the_package(capsys):
         main(["--version"])
     assert end.value.code == 0
     assert capsys.readouterr().out == f"curriculum {curriculum.__version__}\n"
-    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]
     assert project["scripts"] == {"curriculum": "curriculum.experiments.cli:main"}
 
@@ -526,7 +526,7 @@ def test_generate_score_plan_train_evaluate_in_a_row(tmp_path, capsys):
         (tmp_path / f"p{i}.py").write_text(code + "\n")
     out = tmp_path / "scores.csv"
     assert main(["score", str(tmp_path), "--out", str(out)]) == 0
-    lines = out.read_text().splitlines()
+    lines = out.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 6 and lines[0].startswith('"file","lines"')
     assert (
         main(["score", str(tmp_path), "--scorers", "lines,cdm", "--sort", "cdm"]) == 0

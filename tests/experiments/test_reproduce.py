@@ -105,7 +105,9 @@ def test_an_altered_record_is_not_reproduced(
 )
 def test_an_edited_file_is_refused(copied, capsys):
     path = copied / "small" / HYBRID
-    path.write_text(path.read_text().replace('"wrong_steps": 0', '"wrong_steps": 1'))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"wrong_steps": 0', '"wrong_steps": 1')
+    )
     assert main(["reproduce", "small", "--results", str(copied)]) == 2
     said = capsys.readouterr()
     assert f"{HYBRID} is damaged" in said.err and said.out == ""

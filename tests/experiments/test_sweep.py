@@ -117,7 +117,7 @@ def test_a_failing_notebook_says_where_and_why(tmp_path, smoke):
 def test_a_notebook_without_a_parameter_is_refused_before_the_start(
     tmp_path, monkeypatch
 ):
-    notebook = json.loads(X.NOTEBOOK.read_text())
+    notebook = json.loads(X.NOTEBOOK.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
             cell["source"] = "".join(cell["source"]).replace(

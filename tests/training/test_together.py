@@ -97,12 +97,11 @@ def test_models_apart_end_with_the_bits_of_the_plain_loop(kind, members, smoke):
             assert torch.equal(value, other.optimizer_state[name]), name
 
 
-def test_the_plain_loop_on_two_threads_differs_in_the_sums_of_layer_norms(
-    members, smoke
-):
-    """PyTorch adds up the gradients of a LayerNorm's weight thread by thread, so their
-    last bits depend on the number of threads; all other gradients keep their bits.
-    `CoreParallel` computes each micro-batch on one thread and has the same bits always.
+def test_the_plain_loop_on_two_threads_agrees_up_to_the_order_of_sums(members, smoke):
+    """PyTorch adds up some gradients thread by thread: those of a LayerNorm's weight on
+    all processors that we tried, others on some. Their last bits depend on the number of
+    threads. `CoreParallel` computes each micro-batch on one thread and has the same bits
+    always.
     """
     rows = Programs(smoke[1].corpus)
     runs = [members(rows)[0] for _ in range(3)]
@@ -119,10 +118,7 @@ def test_the_plain_loop_on_two_threads_differs_in_the_sums_of_layer_norms(
     fast = backend._views(backend.gradients[0])
     for name, a, b, c in zip(names, one, two, fast, strict=True):
         assert torch.equal(a.grad, c), name
-        if "norm" in name:
-            assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-7), name
-        else:
-            assert torch.equal(a.grad, b.grad), name
+        assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-7), name
 
 
 def test_either_way_of_training_goes_on_from_the_others_checkpoint(
