@@ -83,7 +83,9 @@ def figure(found: dict) -> str:
         )
         for share, word in ((0, "0 %"), (1, "100 %")):
             at = top + 84 - 80 * share
-            parts.append(f'<text x="{left - 4}" y="{at}" text-anchor="end">{word}</text>')
+            parts.append(
+                f'<text x="{left - 4}" y="{at}" text-anchor="end">{word}</text>'
+            )
         if k > 3:
             for at, word, end in ((0, "0", "start"), (140, f"step {last:,}", "end")):
                 parts.append(
