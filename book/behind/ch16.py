@@ -39,7 +39,7 @@ def draw_row(table, bits, row=0):
 def draw_cost(rows):
     """Points lost by rounding, each model and task, with intervals over programs."""
     fig, panels = plt.subplots(3, 1, figsize=(6, 6), sharex=True)
-    for axes, (task, words) in zip(panels, TASKS.items()):
+    for axes, (task, words) in zip(panels, TASKS.items(), strict=True):
         for i, bits in enumerate((8, 4)):
             for k, model in enumerate(MODELS):
                 (row,) = chosen(rows, model, bits, task)

@@ -13,9 +13,9 @@ import re
 import sys
 from pathlib import Path
 
-import lab
 import numpy as np
 
+import lab
 from curriculum import files
 from curriculum.data.corpus import Corpus
 from curriculum.data.tokenizer import CharTokenizer
@@ -108,7 +108,8 @@ def figure(found: dict) -> str:
     )
     return "\n".join(
         [
-            f'<figure class="watch-figure"><svg viewBox="0 0 360 380" role="img" aria-label="{alt}">',
+            '<figure class="watch-figure"><svg viewBox="0 0 360 380" role="img"'
+            f' aria-label="{alt}">',
             *parts,
             "</svg><figcaption>Test programs executed correctly while two models learn, by"
             " grammar level: shuffled (solid) and hybrid (dashed). One run each, seed"
