@@ -76,7 +76,7 @@ def figure(found: dict) -> str:
     arms, parts = found["arms"], []
     last = arms["baseline"][-1]["step"]
     for k, level in enumerate(sorted(arms["baseline"][0]["right"])):
-        left, top = 34 + 172 * (k % 2), 24 + 118 * (k // 2)
+        left, top = 42 + 174 * (k % 2), 24 + 118 * (k // 2)
         parts.append(f'<text x="{left}" y="{top - 8}">level {level}</text>')
         parts.append(
             f'<path d="M{left} {top}v80h140" stroke="currentColor" fill="none"/>'
@@ -108,7 +108,7 @@ def figure(found: dict) -> str:
     )
     return "\n".join(
         [
-            '<figure class="watch-figure"><svg viewBox="0 0 360 380" role="img"'
+            '<figure class="watch-figure"><svg viewBox="0 0 360 366" role="img"'
             f' aria-label="{alt}">',
             *parts,
             "</svg><figcaption>Test programs executed correctly while two models learn, by"

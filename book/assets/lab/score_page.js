@@ -77,9 +77,9 @@
         + `programs is easier; unfamiliarity is ${s.unfamiliarity.toFixed(2)} bits a construct.`),
       table("What each line adds", "What each line adds: paths to the cyclomatic complexity,"
         + ` which begins at 1; operators and operands (${N1} and ${N2}) to the Halstead difficulty.`,
-        ["line", "code", "paths (radon)", "paths (ours)", "operators", "operands", "decisions"],
-        rows.map(([line, r]) => [line, h("code", {}, source.split("\n")[line - 1]),
-          r.radon, r.ours, r.operators, r.operands, r.why.join(", ")])));
+        ["line", "paths (radon)", "paths (ours)", "operators", "operands", "decisions", "code"],
+        rows.map(([line, r]) => [line, r.radon, r.ours, r.operators, r.operands,
+          r.why.join(", "), h("code", {}, source.split("\n")[line - 1])])));
     Object.assign(found.dataset, { scores: JSON.stringify(scores) });
   }
 })();
