@@ -1,6 +1,7 @@
 """A model as an ONNX file writes what the package writes. Skipped without the libraries."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from curriculum.evaluation.generate import generate
 from curriculum.experiments.cli import main
 from curriculum.experiments.records import load_model
 
-STUDY = "book/results/study"
+STUDY = str(Path(__file__).parents[1] / "book" / "results" / "study")
 WEIGHTS = f"{STUDY}/baseline_s0.safetensors"
 needed = pytest.mark.skipif(
     not all(map(find_spec, ("onnx", "onnxruntime", "onnxscript"))),

@@ -1,13 +1,20 @@
 """Weights of 8 and 4 bits: what is rounded, by how much, and that a file says the same."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from curriculum import export, quantise
+from curriculum import export, files, quantise
+from curriculum.data.corpus import Corpus
+from curriculum.evaluation import fast
+from curriculum.evaluation.answers import Question
 from curriculum.experiments.cli import main
+from curriculum.experiments.records import load_model
 from curriculum.model import GPT, GPTConfig
 
+RESULTS = Path(__file__).parents[1] / "book" / "results"
 ALPHABET = "".join(map(chr, range(97, 97 + 7)))
 
 
@@ -61,13 +68,37 @@ def test_a_file_holds_the_model_that_rounded_gives(small, bits):
     assert torch.equal(small.head.bias.half().float(), back.head.bias)
 
 
+def test_the_results_of_the_book_are_those_of_the_package():
+    """One row of chapter 16 again: line completion and execution of one model, 4 bits."""
+    kept = files.read_json(RESULTS / "phone" / "phone.json")
+    corpus = Corpus.load(RESULTS / "study" / "test-programs")
+    levels = np.unique(corpus.levels)
+    ids = np.concatenate([np.flatnonzero(corpus.levels == x)[:100] for x in levels])
+    assert kept["programs"] == len(ids)
+    model, about = load_model(RESULTS / "study" / "hybrid_s0.safetensors")
+    rows = {
+        r["task"]: r
+        for r in kept["rounding"]
+        if r["model"] == "hybrid_s0" and r["bits"] == 4
+    }
+    size = len(export.web(model, about, "hybrid_s0", 4))
+    assert size == pytest.approx(rows["line"]["bytes"], rel=0.01)  # as zlib packs
+    questions = [Question(task) for task in ("line", "execution")]
+    for found in fast.ask(quantise.rounded(model, 4), corpus, ids, questions):
+        keep = slice(None) if found.empty is None else ~found.empty
+        row = rows[found.question.task]
+        assert row["total"] == found.total[keep].sum()
+        # other processors add in another order: a tie may fall the other way
+        assert row["right"] == pytest.approx(int(found.right[keep].sum()), abs=3)
+
+
 def test_other_bits_are_refused(small):
     with pytest.raises(ValueError, match="bits is 3; it must be 8 or 4"):
         export.web(small, {"alphabet": ALPHABET}, "x", 3)
 
 
 def test_fewer_bits_are_for_pages_only(tmp_path, capsys):
-    weights = "book/results/study/hybrid_s0.safetensors"
+    weights = str(RESULTS / "study" / "hybrid_s0.safetensors")
     assert main(["export", "--to", "onnx", "--bits", "4", weights]) == 2
     assert "leave it out for onnx" in capsys.readouterr().err
     sizes = []

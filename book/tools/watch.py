@@ -1,6 +1,6 @@
 """What two models answer while they learn: the scrubber of "Watch it learn".
 
-    python book/tools/watch.py SNAPSHOTS  # weights of two runs of the study, seed 14
+    python book/tools/watch.py SNAPSHOTS WORDS  # weights of two runs, and where from
 
 The folder holds `baseline_s14_step00350.safetensors` and so on. Each model predicts the
 output of the first 100 test programs of each level, and answers 12 programs in words.
@@ -30,8 +30,11 @@ EACH, SHOWN = 100, 2  # programs a level: counted; shown in words
 NAME = re.compile(r"([a-z]+)_s(\d+)_step(\d+)\.safetensors")
 
 
-def measured(folder: Path) -> dict:
-    """The answers of every snapshot of a folder, by arm and step."""
+def measured(folder: Path, words: str) -> dict:
+    """The answers of every snapshot of a folder, by arm and step.
+
+    Args: words: where the weights are from, for the record.
+    """
     corpus = Corpus.load(lab.STUDY / "test-programs")
     levels = [str(x) for x in np.unique(corpus.levels)]
     ids = np.concatenate([np.flatnonzero(corpus.levels == x)[:EACH] for x in levels])
@@ -52,7 +55,8 @@ def measured(folder: Path) -> dict:
         )
         print(arm, step, right, flush=True)
     programs = [{"level": p.level, "code": p.code, "output": p.output} for p in chosen]
-    note = {"seed": int(seed), "spec": about.get("spec"), **files.provenance()}
+    note = {"seed": int(seed), "spec": about.get("spec"), "weights": words}
+    note |= files.provenance()
     return {"programs": programs, "arms": arms, "provenance": note}
 
 
@@ -127,8 +131,8 @@ def page(found: dict) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        files.write_json(OUT, measured(Path(sys.argv[1])))
+    if len(sys.argv) == 3:
+        files.write_json(OUT, measured(Path(sys.argv[1]), sys.argv[2]))
     result = files.read_json(OUT)
     print(files.write_text(SCRIPT, script(result)))
     print(files.write_text(lab.PAGE, page(result)))

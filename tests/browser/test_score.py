@@ -203,6 +203,9 @@ import a.b as c.d
 from a import (b as c), d
 del f()
 class A(x for x in y): pass
+f(1, x for x in y)
+{a := 1: 2}
+{*a: 2}
 a := 1
 x = $
 for x in y pass
@@ -269,6 +272,13 @@ def test_deep_programs_are_refused_or_scored_as_by_the_package(page, cdm):
     ]
     deep = ["(" * 190 + "x" + ")" * 190, "x" + ".y" * 300, "-" * 500 + "x"]
     assert differences(page, sums + chains + deep, cdm) == ([], [])
+
+
+def test_nesting_does_not_make_it_slow(page, cdm):
+    """Each bracket is read once: twice would double the time with every level."""
+    pairs = [("f(", ")"), ("{", "}"), ("{a: ", "}"), ("[", "]"), ("match(", ")")]
+    sources = ["x = " + one * 60 + "y" + other * 60 for one, other in pairs]
+    assert differences(page, sources, cdm) == ([], [])
 
 
 UNKNOWN = {

@@ -183,7 +183,7 @@ function curriculumPython() {
         if (take(".")) {
           value = node("Attribute", from, { value, attr: name(), ctx: LOAD });
         } else if (at("(")) {
-          const given = attempt(generator) || called();
+          const given = called();
           value = node("Call", from, { func: value, ...given });
         } else if (take("[")) {
           let slice = tuple(sliced, new Set(["]"]));
@@ -205,18 +205,9 @@ function curriculumPython() {
       return node("Slice", from, { lower, upper, step });
     }
 
-    /** A generator as the one argument of a call. */
-    function generator() {
-      const from = i;
-      need("(");
-      const elt = named();
-      if (!at("for") && !at("async")) fail();
-      const generators = comprehensions();
-      need(")");
-      return { args: [node("GeneratorExp", from, { elt, generators })], keywords: [] };
-    }
-
-    function called() {
+    /** Arguments in brackets; a generator may be the only one of a call, not of a class. */
+    function called(isCall = true) {
+      const open = i;
       need("(");
       const args = [], keywords = [];
       let unpacked = false;
@@ -237,7 +228,15 @@ function curriculumPython() {
           const value = expression();
           args.push(node("Starred", from, { value, ctx: LOAD }));
         } else if (keywords.length) fail("an argument without a name follows one with a name");
-        else args.push(named());
+        else {
+          const elt = named();
+          if (!comprehends(elt)) args.push(elt);
+          else {
+            const generators = comprehensions();
+            if (!isCall || args.length || !at(")")) fail("a generator needs brackets of its own");
+            args.push(node("GeneratorExp", open, { elt, generators }));
+          }
+        }
       });
       return { args, keywords };
     }
@@ -321,11 +320,12 @@ function curriculumPython() {
         return [key, expression()];
       };
       if (take("}")) return node("Dict", from, { keys: [], values: [] });
-      const isDict = at("**") || attempt(() => { expression(); need(":"); return true; });
-      i = from + 1;
-      if (isDict) {
-        const first = pair();
-        if (first[0] && comprehends(first[0])) {
+      const isPlain = !at("*") && !(kind("name") && at(":=", 1)); // may be a key
+      const elt = at("**") ? null : starNamed();
+      if (!elt || isPlain && at(":")) {
+        if (elt) i++;
+        const first = elt ? [elt, expression()] : pair();
+        if (elt && comprehends(elt)) {
           const generators = comprehensions();
           need("}");
           return node("DictComp", from, { key: first[0], value: first[1], generators });
@@ -333,7 +333,6 @@ function curriculumPython() {
         const pairs = take(",") ? [first, ...list("}", pair)] : need("}") && [first];
         return node("Dict", from, { keys: pairs.map((p) => p[0]), values: pairs.map((p) => p[1]) });
       }
-      const elt = starNamed();
       if (comprehends(elt)) {
         const generators = comprehensions();
         need("}");
@@ -693,7 +692,7 @@ function curriculumPython() {
 
     function define(from, decorator_list) {
       if (take("class")) {
-        const its = name(), { args: bases, keywords } = at("(") ? called() : { args: [], keywords: [] };
+        const its = name(), { args: bases, keywords } = at("(") ? called(false) : { args: [], keywords: [] };
         const body = block();
         return node("ClassDef", from, { name: its, bases, keywords, body, decorator_list });
       }

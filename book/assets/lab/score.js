@@ -431,8 +431,7 @@ function curriculumScorer() {
       Object.assign(row(line), { ours: row(line).ours + ours, radon: row(line).radon + radon });
       if (ours || radon) row(line).why.push(construct);
     }
-    const inPoints = tokens.map((t) => inCharacters(t, program));
-    const lexical = lex(without(inPoints, spans(tree, tokens)));
+    const lexical = lex(without(inCharacters(program), spans(tree, tokens)));
     for (const [line, [operators, operands]] of lexical.perLine)
       Object.assign(row(line), { operators, operands });
     const cyclomatic = found.reduce((sum, r) => sum + r[2], 1);
@@ -453,12 +452,14 @@ function curriculumScorer() {
         .sort((a, b) => a[0] - b[0]), source: program.source };
   }
 
-  /** A token whose columns are counted in characters, as Python does, and not in UTF-16 units. */
-  function inCharacters(t, { source }) {
-    if (!/[\ud800-\udfff]/.test(source)) return t;
-    const lines = source.split("\n"), width = (row, column) => [...lines[row - 1].slice(0, column)].length;
-    return { ...t, column: width(t.row, t.column), endColumn: width(t.endRow, t.endColumn),
-      text: t.endRow > t.row ? t.text.replace(/[\ud800-\udbff][\udc00-\udfff]/g, "x") : t.text };
+  /** The tokens with columns in characters, as Python counts, and not in UTF-16 units. */
+  function inCharacters({ source, tokens }) {
+    if (!/[\ud800-\udfff]/.test(source)) return tokens;
+    const lines = source.split("\n");
+    const width = (row, column) => [...lines[row - 1].slice(0, column)].length;
+    return tokens.map((t) => ({ ...t, column: width(t.row, t.column),
+      endColumn: width(t.endRow, t.endColumn),
+      text: t.endRow > t.row ? t.text.replace(/[\ud800-\udbff][\udc00-\udfff]/g, "x") : t.text }));
   }
 
   return { score, label, exactSum };
