@@ -7,7 +7,7 @@
 - Needs `pip install 'curriculum[onnx]'`; nothing else of the package does.
 
 A KV cache would make the file several times more complicated, and a model of 256 characters
-of context does not need one. Chapter 16.
+of context does not need one. Chapter 17.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@
   plainest way. `rounded` gives the model that a page has, for PyTorch.
 
 Papers: Jacob et al. (2018), Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference; Dettmers et al. (2022), groups. Chapter 16.
+Integer-Arithmetic-Only Inference; Dettmers et al. (2022), groups. Chapter 17.
 """
 
 from __future__ import annotations

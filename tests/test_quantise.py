@@ -69,7 +69,7 @@ def test_a_file_holds_the_model_that_rounded_gives(small, bits):
 
 
 def test_the_results_of_the_book_are_those_of_the_package():
-    """One row of chapter 16 again: line completion and execution of one model, 4 bits."""
+    """One row of chapter 17 again: line completion and execution of one model, 4 bits."""
     kept = files.read_json(RESULTS / "phone" / "phone.json")
     corpus = Corpus.load(RESULTS / "study" / "test-programs")
     levels = np.unique(corpus.levels)

@@ -13,7 +13,7 @@ from curriculum.export import export
 
 STUDY = Path(__file__).resolve().parent.parent / "results" / "study"
 MODELS = ("baseline_s0", "hybrid_s0", "sequential_s0")
-PHONE, BITS = "hybrid_s0", (8, 4)  # chapter 16 also asks it with fewer bits
+PHONE, BITS = "hybrid_s0", (8, 4)  # chapter 17 also asks it with fewer bits
 
 
 def write_models(app: Sphinx, exception: Exception | None) -> None:

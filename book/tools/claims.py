@@ -179,7 +179,7 @@ def rise(name: str, arm: str, label: str) -> float:
 
 
 def phone() -> dict:
-    """What fewer bits cost; chapter 16."""
+    """What fewer bits cost; chapter 17."""
     return files.read_json(BOOK / "results" / "phone" / "phone.json")
 
 

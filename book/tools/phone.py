@@ -1,4 +1,4 @@
-"""What 8 and 4 bits a weight cost, and how fast one thread writes: chapter 16's numbers.
+"""What 8 and 4 bits a weight cost, and how fast one thread writes: chapter 17's numbers.
 
     python book/tools/phone.py            # minutes; needs Playwright, Chromium and onnx
     python book/tools/phone.py speeds     # measures the speeds alone again

@@ -13,7 +13,7 @@ RUN = """async () => (await axe.run(document, { preload: false })).violations
   .filter((v) => ["serious", "critical"].includes(v.impact))
   .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(" ")).join("; ")}`)"""
 
-PAGES = [LAB, "book/intro.html", "book/05-measuring.html", "book/16-on-your-phone.html"]
+PAGES = [LAB, "book/intro.html", "book/05-measuring.html", "book/17-on-your-phone.html"]
 
 
 def findings(page):

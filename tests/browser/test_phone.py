@@ -14,7 +14,7 @@ from curriculum.data.tokenizer import CharTokenizer
 from curriculum.evaluation.generate import generate
 from curriculum.experiments.records import load_model
 
-CHAPTER = "book/16-on-your-phone.html"
+CHAPTER = "book/17-on-your-phone.html"
 RESULTS = STUDY.parent
 
 

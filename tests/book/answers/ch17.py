@@ -1,6 +1,6 @@
 import numpy as np
 
-from exercises import ch16 as check
+from exercises import ch17 as check
 
 
 def size(rows, columns, bits):

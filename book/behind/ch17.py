@@ -1,4 +1,4 @@
-"""Behind chapter 16: the figures, and a piece of the laboratory that measures here."""
+"""Behind chapter 17: the figures, and a piece of the laboratory that measures here."""
 
 import html
 import json
