@@ -13,16 +13,19 @@ from curriculum.export import export
 
 STUDY = Path(__file__).resolve().parent.parent / "results" / "study"
 MODELS = ("baseline_s0", "hybrid_s0", "sequential_s0")
+PHONE, BITS = "hybrid_s0", (8, 4)  # chapter 17 also asks it with fewer bits
 
 
 def write_models(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
     folder = Path(app.outdir) / "_static" / "lab" / "models"
-    for name in MODELS:
-        weights, out = STUDY / f"{name}.safetensors", folder / f"{name}.js"
+    wanted = [(name, 16, f"{name}.js") for name in MODELS]
+    wanted += [(PHONE, bits, f"{PHONE}_int{bits}.js") for bits in BITS]
+    for name, bits, file in wanted:
+        weights, out = STUDY / f"{name}.safetensors", folder / file
         if not out.exists() or out.stat().st_mtime < weights.stat().st_mtime:
-            export(weights, *load_model(weights), out)
+            export(weights, *load_model(weights), out, bits)
 
 
 def setup(app: Sphinx) -> dict:

@@ -188,13 +188,18 @@ def rise(name: str, arm: str, label: str) -> float:
     return float(last(of(name, arm)) - last(of("quick", "baseline")))
 
 
+def phone() -> dict:
+    """What fewer bits cost; chapter 17."""
+    return files.read_json(BOOK / "results" / "phone" / "phone.json")
+
+
 def wrong(name: str) -> list[str]:
     """Declared numbers whose expression gives another one."""
     names = {
         "np": np, "stats": stats, "records": records, "SCALES": SCALES,
         "study": study, "of": of, "tokens": tokens, "leak": leak, "params": params,
         "ladder": ladder, "seconds": seconds,
-        "right": right, "rise": rise, "config": config,
+        "right": right, "rise": rise, "config": config, "phone": phone,
     }  # fmt: skip
     found = []
     known = json.loads(LIST.read_text(encoding="utf-8")).get(name, {})

@@ -13,7 +13,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FLOORS = (
-    ("files", "sources", "tensors", "cores", "checks", "model", "show", "export"),
+    (
+        "files",
+        "sources",
+        "tensors",
+        "cores",
+        "checks",
+        "model",
+        "show",
+        "quantise",
+        "export",
+        "onnx",
+    ),  # fmt: skip
     ("data",),
     ("difficulty", "training"),
     ("ordering", "evaluation"),

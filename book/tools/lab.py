@@ -4,6 +4,8 @@
 
 - `assets/lab/examples.js`: test programs of every level, with what they print; and, to
   draw a curriculum with, the schedules of the paper and the size of each label.
+- `assets/lab/cdm.js`: what the CDM of "Score a program" compares with, the study's test
+  programs.
 - The table in `lab.md`, between two marks: one program a level, and what the three
   committed models answer, computed here with PyTorch.
 
@@ -13,6 +15,7 @@ holds both texts against what this tool makes.
 
 import html
 import json
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -20,6 +23,7 @@ import torch
 from curriculum import files
 from curriculum.data.corpus import Corpus, Program
 from curriculum.data.tokenizer import CharTokenizer
+from curriculum.difficulty import CDM
 from curriculum.evaluation.generate import generate
 from curriculum.experiments import records
 from curriculum.ordering import schedules
@@ -36,6 +40,7 @@ EXAMPLES, LONGEST = 6, 110  # programs a level; characters, so that a phone show
 PRESETS = ("baseline", "sequential", "incremental", "hybrid")
 PAGE = BOOK / "lab.md"
 SCRIPT = BOOK / "assets" / "lab" / "examples.js"
+REFERENCE = BOOK / "assets" / "lab" / "cdm.js"
 MARKS = ("<!-- lab: written by book/tools/lab.py -->", "<!-- /lab -->")
 
 
@@ -103,6 +108,28 @@ def scale(study: str) -> dict:
     }
 
 
+def reference() -> str:
+    """The text of cdm.js: a CDM fitted to the study's test programs.
+
+    Surprisals are written as Python computes them, so that a page has the same numbers.
+    """
+    corpus = Corpus.load(STUDY / "test-programs")
+    cdm = CDM.fit(corpus[i].code for i in range(len(corpus)))
+    familiarity, views = cdm.familiarity, cdm.reference
+    assert familiarity is not None and views is not None
+    part = {
+        "programs": len(corpus),
+        "views": {name: sorted(Counter(x).items()) for name, x in views.items()},
+        "bits": {f"{a} > {b}": familiarity.bits(a, b) for a, b in familiarity.pairs},
+        "unseen": {a: familiarity.bits(a, "") for a in familiarity.parents},
+        "unknown": familiarity.bits("", ""),
+    }
+    head = (
+        "// What the CDM of a program is compared with; written by book/tools/lab.py.\n"
+    )
+    return f"{head}window.curriculumCDM = {json.dumps(part)};\n"
+
+
 def table(found: dict[str, list[Program]]) -> str:
     """The table of the page: the first example of each level, and the answers to it."""
     models, right = {}, []
@@ -155,7 +182,7 @@ def texts() -> dict[Path, str]:
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
     after = rest.partition(MARKS[1])[2]
     page = f"{before}{MARKS[0]}\n{table(found)}\n{MARKS[1]}{after}"
-    return {SCRIPT: script(found), PAGE: page}
+    return {SCRIPT: script(found), REFERENCE: reference(), PAGE: page}
 
 
 if __name__ == "__main__":

@@ -177,7 +177,10 @@ def export_arguments(add):
     add(
         "weights", type=place, help="a .safetensors file written by train or experiment"
     )
-    add("--to", default="web", choices=("web",), help="web: for the book's laboratory")
+    to = ("web", "onnx")
+    add("--to", default="web", choices=to, help="web: for the book's laboratory")
+    bits = (16, 8, 4)
+    add("--bits", type=int, default=16, choices=bits, help="of a weight; web only")
     add("-o", "--out", type=place, help="the file; empty: beside the weights")
 
 
@@ -481,10 +484,16 @@ def evaluate_weights(a):
 
 
 def export_weights(a):
-    from ..export import export
+    from .. import export, onnx
     from .records import load_model
 
-    path = export(a.weights, *load_model(a.weights), a.out)
+    if a.to == "onnx":
+        if a.bits != 16:
+            raise ValueError(f"--bits {a.bits} is for --to web; leave it out for onnx")
+        out = a.out or Path(a.weights).with_suffix(".onnx")
+        path = onnx.export(*load_model(a.weights), out)
+    else:
+        path = export.export(a.weights, *load_model(a.weights), a.out, a.bits)
     print(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")
 
 
@@ -620,7 +629,7 @@ COMMANDS = {
     "export": (
         export_weights,
         export_arguments,
-        "write saved weights as a file that the book's laboratory can load",
+        "write saved weights as a file for the book's laboratory, or as ONNX",
         "book/results/desk/hybrid_s0.safetensors -o mine.js",
     ),
     "experiment": (

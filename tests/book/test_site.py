@@ -405,3 +405,23 @@ def test_the_page_of_attacks_is_that_of_the_tests():
     for fault in found:
         assert all(len(words) > 3 for words in fault), fault
     assert faults.PAGE.read_text(encoding="utf-8") == faults.page()
+
+
+def test_the_page_watches_what_the_results_say():
+    """The answers that the slider shows, and the figure beside it."""
+    import watch
+
+    found = watch.files.read_json(watch.OUT)
+    assert watch.SCRIPT.read_text(encoding="utf-8") == watch.script(found)
+    assert watch.lab.PAGE.read_text(encoding="utf-8") == watch.page(found)
+    steps = [[s["step"] for s in run] for run in found["arms"].values()]
+    assert steps[0] == steps[1] == sorted(steps[0]) and len(steps) == 2
+    early = {arm: run[1] for arm, run in found["arms"].items()}
+    assert {s["step"] for s in early.values()} == {1400}  # the text speaks of it
+    share = {
+        arm: {x: n / of for x, (n, of) in s["right"].items()}
+        for arm, s in early.items()
+    }
+    assert share["hybrid"]["1.1"] > share["baseline"]["1.1"]
+    for level in ("2.1", "2.2", "3.1", "3.2"):
+        assert share["hybrid"][level] < share["baseline"][level]

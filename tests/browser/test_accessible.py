@@ -13,6 +13,8 @@ RUN = """async () => (await axe.run(document, { preload: false })).violations
   .filter((v) => ["serious", "critical"].includes(v.impact))
   .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(" ")).join("; ")}`)"""
 
+PAGES = [LAB, "book/intro.html", "book/05-measuring.html", "book/17-on-your-phone.html"]
+
 
 def findings(page):
     page.evaluate(AXE.read_text(encoding="utf-8"))
@@ -26,7 +28,7 @@ def test_the_checker_is_as_published():
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", [LAB, "book/intro.html", "book/05-measuring.html"])
+@pytest.mark.parametrize("name", PAGES)
 def test_nothing_serious_is_found(visit, name, scheme, width):
     page = visit(name, width=width, scheme=scheme)
     assert findings(page) == []
@@ -38,6 +40,18 @@ def test_nothing_serious_is_found_in_an_answer(visit, scheme):
     ask(page, SUM)
     page.locator(".lab-card .lab-character").nth(2).focus()
     assert page.locator(".lab-detail").is_visible()
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_is_found_in_scores_and_while_watching(visit, scheme):
+    page = visit(LAB, width=390, scheme=scheme)
+    page.click("#lab-score button")
+    page.wait_for_selector("#lab-score table")
+    page.click("#lab-watch button")
+    page.wait_for_selector("#watch-step")
+    page.evaluate("scrollTo(0, 0)")  # the theme's own button fades in and out
+    page.locator("#pst-back-to-top").wait_for(state="hidden")
     assert findings(page) == []
 
 

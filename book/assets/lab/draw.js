@@ -60,21 +60,10 @@ function curriculumDraw() {
   "use strict";
   const place = document.getElementById("lab-draw"), given = window.curriculumSchedules;
   if (!place || !given) return;
+  const { h } = window.curriculumPage;
   const { LABELS, plan } = curriculumDraw();
   const MOST = 6; // stages
   const COLOURS = given.colours;
-
-  function h(tag, properties, ...children) {
-    const svg = ["svg", "rect", "text", "title"].includes(tag);
-    const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag)
-      : document.createElement(tag);
-    for (const [name, value] of Object.entries(properties || {})) {
-      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-      else if (value !== false && value != null) element.setAttribute(name, value);
-    }
-    element.append(...children);
-    return element;
-  }
 
   let stages = [];
   const preset = h("select", { id: "draw-preset", onchange: () => begin() },

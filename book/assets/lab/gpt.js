@@ -250,7 +250,8 @@ function curriculumGPT() {
 
   // --- files -------------------------------------------------------------------------
 
-  const FORMAT = "curriculum-web-1", CALL = "curriculumModel(";
+  const FORMATS = { "curriculum-web-1": [16], "curriculum-web-2": [8, 4] }; // bits a weight
+  const CALL = "curriculumModel(";
   const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     + "!#$%&()*+-;<=>?@^_`{|}~";
 
@@ -274,8 +275,10 @@ function curriculumGPT() {
     if (sha256(new TextEncoder().encode(`${headerText}\n${weightsText}`)) !== digest)
       throw new Error("the file is damaged: it does not match its digest; export it again");
     const header = JSON.parse(headerText);
-    if (header.format !== FORMAT)
-      throw new Error(`the file has the format “${header.format}”; this page reads “${FORMAT}”`);
+    const { format, bits = 16 } = header;
+    if (!Object.hasOwn(FORMATS, format) || !FORMATS[format].includes(bits))
+      throw new Error(`the file has the format “${format}” with ${bits} bits; this page reads`
+        + ` ${Object.keys(FORMATS).join(" and ")}`);
     const problem = misfit(header);
     if (problem) throw new Error(`the file describes no model: ${problem}`);
     const packed = base85(weightsText).subarray(0, header.bytes);
@@ -283,16 +286,41 @@ function curriculumGPT() {
     const unpacked = await new Response(stream).arrayBuffer().catch(() => {
       throw new Error("the weights of the file cannot be unpacked; export it again");
     });
-    const numbers = halves(new Uint8Array(unpacked));
-    const weights = {};
-    let at = 0;
-    for (const [name, shape] of header.tensors) {
-      const size = shape.reduce((a, b) => a * b, 1);
-      weights[name] = numbers.subarray(at, (at += size));
-    }
-    if (at !== numbers.length) throw new Error("the file holds too few or too many weights");
+    const weights = unpackedWeights(new Uint8Array(unpacked), header);
     const tokenizer = new CharTokenizer(header.alphabet);
     return { header, model: new GPT(header.config, weights), tokenizer };
+  }
+
+  /** name -> Float32Array, of the unpacked bytes of a file (curriculum/export.py). */
+  function unpackedWeights(bytes, { tensors, bits = 16, group }) {
+    const size = (shape) => shape.reduce((a, b) => a * b, 1), groups = (shape) =>
+      shape[0] * Math.ceil(shape[1] / Math.min(group || Infinity, shape[1]));
+    const isTable = (shape) => bits < 16 && shape.length === 2;
+    const lengths = tensors.map(([, shape]) => isTable(shape) ? groups(shape) : size(shape));
+    const n = lengths.reduce((a, b) => a + b, 0), weights = {};
+    const tables = tensors.map(([, shape]) => isTable(shape) ? Math.ceil(size(shape) * bits / 8) : 0);
+    if (bytes.length !== 2 * n + tables.reduce((a, b) => a + b, 0))
+      throw new Error("the file holds too few or too many weights");
+    const numbers = halves(bytes.subarray(0, 2 * n));
+    let at = 0, byte = 2 * n;
+    tensors.forEach(([name, shape], i) => {
+      const mine = numbers.subarray(at, (at += lengths[i]));
+      weights[name] = isTable(shape) ? restored(bytes.subarray(byte, (byte += tables[i])), mine,
+        shape, bits, group) : mine;
+    });
+    return weights;
+  }
+
+  /** Whole numbers of 8 or 4 bits, times the scale of their group (curriculum/quantise.py). */
+  function restored(bytes, scales, [rows, columns], bits, group) {
+    const size = Math.min(group || columns, columns), perRow = Math.ceil(columns / size);
+    const weights = new Float32Array(rows * columns);
+    for (let i = 0; i < weights.length; i++) {
+      const whole = bits === 8 ? (bytes[i] << 24) >> 24 : ((bytes[i >> 1] >> (4 * (i & 1))) & 15) - 8;
+      const row = Math.floor(i / columns), column = i - row * columns;
+      weights[i] = whole * scales[row * perRow + Math.floor(column / size)];
+    }
+    return weights;
   }
 
   /** What is wrong with a header; "" if nothing is. */

@@ -9,51 +9,11 @@
 
 (function () {
   "use strict";
-  const HERE = document.currentScript.src.replace(/[^/]*$/, "");
   const LARGEST = 40e6; // bytes of a reader's own file
 
   // --- small helpers -----------------------------------------------------------------
 
-  /** An element: h("p", { class: "a", onclick: f }, "text", other). */
-  function h(tag, properties, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(properties || {})) {
-      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-      else if (value === true) element.setAttribute(name, "");
-      else if (value !== false && value != null) element.setAttribute(name, value);
-    }
-    element.append(...children);
-    return element;
-  }
-
-  const loaded = new Map();
-  /** Load a script of this folder once. */
-  function script(name) {
-    if (!loaded.has(name))
-      loaded.set(name, new Promise((done, failed) => {
-        const fail = () => {
-          loaded.delete(name);
-          failed(new Error(`${name} could not be loaded; is the whole folder there?`));
-        };
-        document.head.append(h("script", { src: HERE + name, onload: done, onerror: fail }));
-      }));
-    return loaded.get(name);
-  }
-
-  let queue = Promise.resolve();
-  /** The three texts of a model of the book. One at a time: they share a function name. */
-  function textsOfBook(key) {
-    const job = queue.then(async () => {
-      let texts = null;
-      window.curriculumModel = (...given) => { texts = given; };
-      await script(`models/${key}.js`);
-      loaded.delete(`models/${key}.js`);
-      return texts;
-    });
-    queue = job.catch(() => {});
-    return job;
-  }
-
+  const { h, script, modelTexts } = window.curriculumPage;
   const SEEN = { "\n": "⏎", "\t": "⇥", " ": "␣" };
   const SPOKEN = { "\n": "line break", "\t": "tab", " ": "space" };
   const seen = (c) => SEEN[c] || c;
@@ -191,7 +151,7 @@
     try {
       if (!m.engine) {
         const engine = new CurriculumEngine();
-        await engine.ask({ texts: await textsOfBook(key) });
+        await engine.ask({ texts: await modelTexts(key) });
         m.engine = engine;
       }
       verdict.textContent = "reading …";
