@@ -50,7 +50,8 @@ def test_mean_interval_is_students():
 def test_sign_flip_by_hand():
     assert stats.sign_flip([1.0, 2.0, 3.0]) == 2 / 8  # only +++ and --- reach the mean
     assert stats.sign_flip([1.0, -1.0]) == 1.0
-    assert stats.sign_flip(np.ones(20)) == pytest.approx(1 / 4097, rel=0.01)
+    assert stats.sign_flip(np.ones(16)) == 2 / 2**16  # all ways, up to sixteen seeds
+    assert stats.sign_flip(np.ones(20)) == pytest.approx(1 / 65_537, rel=0.01)
 
 
 def test_sign_flip_is_calibrated_under_no_effect():

@@ -1,6 +1,6 @@
 """Make book/results/desk/answers: which test programs the desk models execute.
 
-    python book/tools/answers.py
+    python book/tools/ask_again.py
 
 Records of the first studies hold accuracies, not answers. A comparison of two arms
 program by program needs the answers, so the saved models are asked again. On another
