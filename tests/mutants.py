@@ -36,8 +36,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a model for a page has the bytes of its weights swapped",
         "export.py",
-        "numbers[:, ::-1].T.tobytes()",
-        "numbers.T.tobytes()",
+        "both[:, ::-1].T.tobytes()",
+        "both.T.tobytes()",
         ("test_export.py::test_a_model_comes_back_bit_by_bit",),
     ),
     Mutant(
