@@ -668,10 +668,24 @@ MUTANTS: tuple[Mutant, ...] = (
         ("experiments/test_joints_study.py::test_scores_stand_beside_their_programs",),
     ),
     Mutant(
+        "a block of the study forgets its precision",
+        "experiments/study.py",
+        "if block.precision:",
+        "if not block.precision and block.scale == '':",
+        ("experiments/test_study.py::test_blocks_leave_records_with_answers",),
+    ),
+    Mutant(
+        "a test of signs takes a few of the ways for sixteen seeds",
+        "evaluation/stats.py",
+        "most: int = 65_536",
+        "most: int = 4096",
+        ("evaluation/test_stats.py::test_sign_flip_by_hand",),
+    ),
+    Mutant(
         "every arm draws the sampled answers of seed 0",
         "experiments/experiment.py",
-        "data.labels[ids], seed=self.experiment.seed",
-        "data.labels[ids]",
+        "self.test_ids(), self.experiment.seed",
+        "self.test_ids(), 0",
         (
             "experiments/test_joints.py::test_the_sampled_answers_are_those_of_the_arms_seed",
         ),
