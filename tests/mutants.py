@@ -497,7 +497,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "training/checkpoint.py",
         'KEPT = ("step", "tokens", "seconds", "history")',
         'KEPT = ("step", "seconds", "history")',
-        ("training/test_checkpoint.py",),
+        (
+            "training/test_together.py::"
+            "test_either_way_of_training_goes_on_from_the_others_checkpoint",
+        ),
     ),
     Mutant(
         "a run that goes on has forgotten the optimizer's state",

@@ -55,7 +55,7 @@ def test_a_lock_excludes_others_and_falls_with_its_process(tmp_path):
         [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
     )
     assert other.stdout.readline() == "held\n"
-    assert locks.holder(path)["pid"] == other.pid
+    assert locks.holder(path)["pid"] == other.pid and not locks.abandoned(path)
     with pytest.raises(locks.Busy, match=f"held by process {other.pid} on"):
         with locks.lock(path):
             pass
@@ -307,6 +307,9 @@ def test_how_tasks_end_and_what_follows(tmp_path, smoke):
     assert "must share that folder" in str(error.value)
     assert "sequential_scale-smoke_s0: FloatingPointError: the loss is nan" in causes
     assert records.finished(arms("baseline")[0], tmp_path)
+    shown, nothing = [], Scripted({"baseline": []}, make)  # it has no end to give
+    sweep.sweep(arms("baseline"), tmp_path, nothing, notebook=False, show=shown.append)
+    assert any("done before, skipped" in line for line in shown)
 
 
 class Slow(Scripted):
