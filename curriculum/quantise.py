@@ -25,28 +25,34 @@ GROUP = {8: None, 4: 40}  # numbers that share a scale; None: a whole row
 _LARGEST = {8: 127, 4: 7}
 
 
-def quantised(table: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+def quantised(
+    table: np.ndarray, bits: int, group: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Whole numbers (R, C) and their scales (R, groups) of a table (R, C).
 
+    Args: group: numbers that share a scale; None: as in `GROUP`.
     Raises: ValueError: bits other than 8 and 4.
     """
     if bits not in GROUP:
         raise ValueError(f"bits is {bits}; it must be 8 or 4 (16 rounds nothing here)")
-    size = _size(table.shape, bits)
+    size = _size(table.shape, bits, group)
     starts = range(0, table.shape[1], size)
     largest = [np.abs(table[:, i : i + size]).max(axis=1) for i in starts]
     scale = (np.stack(largest, 1) / _LARGEST[bits]).astype(np.float16)  # (R, groups)
-    each = _spread(scale, table.shape, bits)
+    each = _spread(scale, table.shape[1], size)
     ratio = np.divide(table, each, out=np.zeros_like(table), where=each > 0)
     integers = np.clip(np.rint(ratio), -_LARGEST[bits], _LARGEST[bits])
     return integers.astype(np.int8), scale
 
 
-def restored(integers: np.ndarray, scale: np.ndarray, bits: int) -> np.ndarray:
+def restored(
+    integers: np.ndarray, scale: np.ndarray, bits: int, group: int | None = None
+) -> np.ndarray:
     """The weights (R, C) in single precision that whole numbers and scales stand for."""
-    shape = integers.shape
-    scale = scale.reshape(shape[0], -1)
-    return integers.astype(np.float32) * _spread(scale, shape, bits)
+    rows, width = integers.shape
+    scale = scale.reshape(rows, -1)
+    size = _size(integers.shape, bits, group)
+    return integers.astype(np.float32) * _spread(scale, width, size)
 
 
 def scales(shape, bits: int) -> int:
@@ -83,11 +89,10 @@ def rounded(model: GPT, bits: int) -> GPT:
     return model
 
 
-def _size(shape, bits):
-    return min(GROUP[bits] or shape[1], shape[1])
+def _size(shape, bits, group=None):
+    return min(group or GROUP[bits] or shape[1], shape[1])
 
 
-def _spread(scale, shape, bits):
-    """Scales (R, groups) as one for each weight (R, C), in single precision."""
-    size = _size(shape, bits)
-    return np.repeat(scale.astype(np.float32), size, axis=1)[:, : shape[1]]
+def _spread(scale, width, size):
+    """Scales (R, groups) as one for each weight (R, width), in single precision."""
+    return np.repeat(scale.astype(np.float32), size, axis=1)[:, :width]

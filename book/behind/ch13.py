@@ -8,7 +8,6 @@ import shlex
 import textwrap
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from curriculum import plots
 from curriculum.__main__ import main
@@ -53,9 +52,7 @@ def parameters_of(notebook):
 
 def smallest(n, spread):
     """Effect that n paired seeds with this spread find four times in five."""
-    differences = np.arange(n) - (n - 1) / 2
-    differences *= spread / differences.std(ddof=1)  # exactly this spread
-    return stats.detectable(differences)
+    return stats.detectable_at(spread, n)
 
 
 def altered(runs):

@@ -29,14 +29,16 @@ def pooled(first, second):
     return {arm: np.concatenate([first[arm], second[arm]]) for arm in shared}
 
 
+def points(c):
+    """A contrast in percentage points."""
+    return interval(c, digits=1, scale=100)
+
+
 def repeated(*tables):
     """The primary contrasts in points: rows of rung and one interval for each table."""
     families = [verdicts(right) for right in tables]
     return [
-        (
-            rung,
-            *(interval(c.mean, c.low, c.high, 1, 100, True) for c, *_ in row),
-        )
+        (rung, *(points(c) for c, *_ in row))
         for rung, row in enumerate(zip(*families, strict=True), 1)
     ]
 
@@ -59,21 +61,16 @@ def decisions(*tables):
 
 def parts(right, groups):
     """The primary contrasts within groups of programs: rows of rung and intervals."""
-    rows = []
-    for rung, (a, b) in enumerate(PRIMARY, 1):
-        found = [
-            stats.contrast(right[a][:, g], right[b][:, g]) for g in groups
-        ]
-        rows.append(
-            (
-                rung,
-                *(
-                    interval(c.mean, c.low, c.high, 1, 100, True)
-                    for c in found
-                ),
-            )
+    return [
+        (
+            rung,
+            *(
+                points(stats.contrast(right[a][:, g], right[b][:, g]))
+                for g in groups
+            ),
         )
-    return rows
+        for rung, (a, b) in enumerate(PRIMARY, 1)
+    ]
 
 
 # --- one skill ----------------------------------------------------------------------------
@@ -110,31 +107,30 @@ def kind(code):
     return "own" if loop[1] == printed[1] else "other"
 
 
-def counting(skill, studies, arm):
-    """Answers to the loops that print another variable, over all seeds of an arm.
+def said(record):
+    """(predicted, right) of a run for the test programs that print something."""
+    return loud(records.executed(record))
+
+
+def loud(answers):
+    """(predicted, right) of answers, without the programs that print nothing."""
+    keep = ~answers.empty
+    return np.array(answers.predicted, object)[keep], answers.right[keep]
+
+
+def counting(skill, runs):
+    """Answers of some runs to the loops that print another variable.
 
     Returns: (share right, wrong answers that are the loop's own numbers, wrong answers).
     """
-    right = counted = wrong = 0
-    for study in studies:
-        for run in records.records(study):
-            if records.arm(run) != arm:
-                continue
-            answers = next(
-                a
-                for a in records.answers(run)
-                if (a.question.task, a.question.protocol)
-                == ("execution", "exact")
-            )
-            loud = ~answers.empty
-            predicted = np.array(answers.predicted, object)[loud]
-            for i in np.flatnonzero(skill.other):
-                if answers.right[loud][i]:
-                    right += 1
-                else:
-                    wrong += 1
-                    counted += tidy(predicted[i]) == numbers(skill.codes[i])
-    return right / (right + wrong), counted, wrong
+    shown = np.flatnonzero(skill.other)
+    counted = wrong = 0
+    for run in runs:
+        predicted, right = said(run)
+        for i in shown[right[shown] == 0]:
+            wrong += 1
+            counted += tidy(predicted[i]) == numbers(skill.codes[i])
+    return 1 - wrong / (len(runs) * len(shown)), counted, wrong
 
 
 def numbers(code):
@@ -198,24 +194,15 @@ def draw_runs(right, members, unit):
 # --- along the training ---------------------------------------------------------------------
 
 
-def along(path, skill):
+def along(path):
     """{schedule: (steps, predicted by step, right by step)} of the saved models."""
     found = {}
     for one in files.read_json(path, sealed=True)["models"]:
-        (answers,) = unpack(one)
-        loud = ~answers.empty
-        said = [
-            p for p, keep in zip(answers.predicted, loud, strict=True) if keep
-        ]
-        steps, predicted, right = found.setdefault(
-            one["schedule"], ([], [], [])
-        )
-        steps.append(one["step"])
-        predicted.append(said)
-        right.append(answers.right[loud])
+        row = one["step"], *loud(*unpack(one))
+        found.setdefault(one["schedule"], []).append(row)
     return {
-        name: (np.array(steps), predicted, np.array(right))
-        for name, (steps, predicted, right) in found.items()
+        name: tuple(map(np.array, zip(*rows, strict=True)))
+        for name, rows in found.items()
     }
 
 

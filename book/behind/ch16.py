@@ -298,13 +298,6 @@ def gap(asked, pair, ids, seeds):
     return one.mean(1) - other.mean(1)
 
 
-def detectable(differences, seeds):
-    """The smallest true difference that so many pairs with this spread would find."""
-    spread = np.std(differences, ddof=1)
-    places = np.arange(seeds) - (seeds - 1) / 2  # any numbers of that spread
-    return stats.detectable(spread * places / np.std(places, ddof=1))
-
-
 def suite_gaps_table(asked, pair=("hybrid", "baseline")):
     """Two arms in every suite: the difference, and the difference of the change."""
     seeds, table = common(asked, *pair), []

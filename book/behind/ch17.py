@@ -74,17 +74,12 @@ def error_by_group(table, sizes):
     """[(size, root mean square of the rounding with 4 bits, bits a weight)]."""
     found = []
     for size in sizes:
-        parts = np.split(table, table.shape[1] // size, axis=1)
-        back = [quantise.restored(*_row_scaled(part), 8) for part in parts]
-        error = np.concatenate(back, axis=1) - table
-        found.append((size, float(np.sqrt((error**2).mean())), 4 + 16 / size))
+        rounded = quantise.restored(
+            *quantise.quantised(table, 4, size), 4, size
+        )
+        error = float(np.sqrt(((rounded - table) ** 2).mean()))
+        found.append((size, error, 4 + 16 / size))
     return found
-
-
-def _row_scaled(part):
-    """Whole numbers of 4 bits with one scale for each row, as `quantised` has for 8."""
-    scale = (np.abs(part).max(axis=1, keepdims=True) / 7).astype(np.float16)
-    return np.clip(np.rint(part / scale), -7, 7).astype(np.int8), scale
 
 
 class Device:

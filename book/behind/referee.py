@@ -14,18 +14,12 @@ from scipy import stats as scipy_stats
 from behind import ch14, ch15
 from behind.ch11 import PRIMARY
 from curriculum import difficulty
-from curriculum.data.corpus import Corpus
 from curriculum.evaluation import stats
 from curriculum.evaluation.answers import PROTOCOLS, TASKS
 from curriculum.experiments import records
 from curriculum.show import interval, show_table
 
 NAMES = [f"{a} − {b}" for a, b in PRIMARY]
-
-
-def points(c):
-    """A contrast in percentage points."""
-    return interval(c.mean, c.low, c.high, 1, 100, True)
 
 
 class Evidence:
@@ -56,8 +50,8 @@ class Evidence:
 
     @functools.cached_property
     def programs(self):
-        """The test programs."""
-        return Corpus.load(self.test)
+        """The test programs that print something."""
+        return ch15.Skill(self.test)
 
 
 def differing(evidence):
@@ -182,7 +176,9 @@ def equivalence(evidence):
     right, rows = evidence.right(), []
     for margin in (0.01, 0.02):
         c = stats.contrast(right["hybrid-shuffled"], right["baseline"], margin)
-        rows.append((f"{100 * margin:.0f}", points(c), f"{c.equivalent:.3f}"))
+        rows.append(
+            (f"{100 * margin:.0f}", ch15.points(c), f"{c.equivalent:.3f}")
+        )
     return show_table(
         rows, ("margin, points", "difference", "p of equivalence"),
         "hybrid-shuffled − baseline, sixteen seeds; two one-sided tests.",
@@ -218,11 +214,8 @@ def over_time(evidence, arm="hybrid", reference="hybrid-shuffled"):
 def validity(evidence):
     """Rank correlation of scores with success, with intervals over programs."""
     right = evidence.right()["baseline"].mean(0)
-    corpus = evidence.programs
-    loud = np.array([bool(text) for text in corpus.outputs])
-    codes = [c for c, keep in zip(corpus.codes, loud, strict=True) if keep]
-    outputs = [o for o in corpus.outputs if o]
-    scores = ch14.rival_scores(codes, outputs)
+    programs = evidence.programs
+    scores = ch14.rival_scores(programs.codes, programs.outputs)
     rows = []
     for name in (
         "om_token",
@@ -245,17 +238,16 @@ def validity(evidence):
 
 def lost(evidence):
     """Where the hybrid loses: by grammar level, and where copying would do."""
-    right = evidence.right()
-    corpus = evidence.programs
-    loud = [i for i, text in enumerate(corpus.outputs) if text]
-    levels = corpus.levels[loud].astype(str)
+    right, programs = evidence.right(), evidence.programs
+    levels, codes = programs.levels, programs.codes
     copied = np.array(
-        [ch14.copier(corpus.codes[i]) == corpus.outputs[i] for i in loud]
+        [
+            ch14.copier(code) == output
+            for code, output in zip(codes, programs.outputs, strict=True)
+        ]
     )
     groups = {f"level {level}": levels == level for level in np.unique(levels)}
-    scores = difficulty.score_many(
-        [corpus.codes[i] for i in loud], ["om_token"]
-    )
+    scores = difficulty.score_many(codes, ["om_token"])
     labels = difficulty.label(scores.table["om_token"], (2.0, 4.0))
     groups |= {
         name: labels == k for k, name in enumerate(("easy", "medium", "hard"))
@@ -269,7 +261,7 @@ def lost(evidence):
             for a, b in (PRIMARY[1], PRIMARY[3])
         ]
         base = f"{100 * part['baseline'].mean():.0f}"
-        rows.append((name, int(members.sum()), base, *map(points, found)))
+        rows.append((name, int(members.sum()), base, *map(ch15.points, found)))
     return show_table(
         rows, ("programs", "n", "baseline", "hybrid − baseline", "hybrid − shuffled"),
         f"Execution, % and points, sixteen seeds; {2 * len(rows)} intervals, none corrected.",
@@ -279,14 +271,14 @@ def lost(evidence):
 def tasks(evidence):
     """The primary contrasts of order in all three tasks under both protocols."""
     rows = []
-    for task in ("execution", "line", "token"):
-        for protocol in ("exact", "released"):
+    for task in reversed(TASKS):
+        for protocol in reversed(PROTOCOLS):
             right = evidence.right(task, protocol)
             found = [
                 stats.contrast(right[a], right[b])
                 for a, b in (PRIMARY[1], PRIMARY[3])
             ]
-            rows.append((task, protocol, *map(points, found)))
+            rows.append((task, protocol, *map(ch15.points, found)))
     return show_table(
         rows, ("task", "protocol", "hybrid − baseline", "hybrid − shuffled"),
         "Points, sixteen seeds; released: sampled answers, as in the paper.",
@@ -360,7 +352,7 @@ def small_scale(study="scores"):
             continue
         n = min(len(table), len(right["baseline"]))
         c = stats.contrast(table[:n], right["baseline"][:n])
-        rows.append((arm, n, points(c)))
+        rows.append((arm, n, ch15.points(c)))
     return show_table(
         rows, ("arm", "seeds", "minus baseline"), "Execution, points."
     )

@@ -125,8 +125,7 @@ def dealer(kind: callable):
 
 def detects(n, spread):
     """Smallest effect that n differences with this spread detect."""
-    sample = np.arange(n) - (n - 1) / 2  # any n values will do
-    return stats.detectable(sample / sample.std(ddof=1) * spread)
+    return stats.detectable_at(spread, n)
 
 
 @check

@@ -1,14 +1,7 @@
 """Checks of the exercises in "Which schedule wins?"."""
 
-import numpy as np
-
 from curriculum.evaluation import stats
 from exercises import check, returned
-
-
-def _detectable(n, spread):
-    pattern = np.resize([-1.0, 1.0], n)
-    return stats.detectable(pattern / max(pattern.std(ddof=1), 1e-9) * spread)
 
 
 @check
@@ -19,9 +12,9 @@ def seeds(function: callable):
             return (
                 f"With a spread of {spread}: {n} is no number of paired seeds."
             )
-        if (found := _detectable(min(n, 5_000), spread)) > 0.01:
+        if (found := stats.detectable_at(spread, min(n, 5_000))) > 0.01:
             return f"With a spread of {spread}, {n} seeds detect {found:.4f} only."
-        if n > 2 and _detectable(n - 1, spread) <= 0.01:
+        if n > 2 and stats.detectable_at(spread, n - 1) <= 0.01:
             return (
                 f"With a spread of {spread}, fewer than {n} seeds are enough."
             )

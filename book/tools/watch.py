@@ -1,64 +1,51 @@
 """What two models answer while they learn: the scrubber of "Watch it learn".
 
-    python book/tools/watch.py SNAPSHOTS WORDS  # weights of two runs, and where from
+    python book/tools/watch.py
 
-The folder holds `baseline_s14_step00350.safetensors` and so on. Each model predicts the
-output of the first 100 test programs of each level, and answers 12 programs in words.
-Writes `results/watch/watch.json`, and of it `assets/lab/watch.js`, which the page loads,
-and the figure of the page, between two marks. Without a folder, only these two.
+Reads the answers of the models that were saved along two runs (`snapshots.py`): to the
+first 100 test programs of each level, and to 12 programs in words. Writes
+`assets/lab/watch.js`, which the page loads, and the figure of the page, between two marks.
 """
 
 import json
-import re
-import sys
-from pathlib import Path
 
 import numpy as np
 
 import lab
 from curriculum import files
 from curriculum.data.corpus import Corpus
-from curriculum.data.tokenizer import CharTokenizer
-from curriculum.evaluation import evaluate
-from curriculum.experiments import records
+from curriculum.evaluation.answers import unpack
 
-OUT = lab.BOOK / "results" / "watch" / "watch.json"
+SAVED = lab.BOOK / "results" / "snapshots" / "answers.json"
 SCRIPT = lab.BOOK / "assets" / "lab" / "watch.js"
 MARKS = ("<!-- watch: written by book/tools/watch.py -->", "<!-- /watch -->")
 LOOKS = {"baseline": ("shuffled", ""), "hybrid": ("hybrid", ' stroke-dasharray="5 3"')}
 EACH, SHOWN = 100, 2  # programs a level: counted; shown in words
-NAME = re.compile(r"([a-z]+)_s(\d+)_step(\d+)\.safetensors")
 
 
-def measured(folder: Path, words: str) -> dict:
-    """The answers of every snapshot of a folder, by arm and step.
+def watched() -> dict:
+    """{"seed", "programs": those shown in words, "arms": {arm: [{step, right, answers}]}}.
 
-    Args: words: where the weights are from, for the record.
+    right: level -> [right answers, programs that print something].
     """
     corpus = Corpus.load(lab.STUDY / "test-programs")
     levels = [str(x) for x in np.unique(corpus.levels)]
-    ids = np.concatenate([np.flatnonzero(corpus.levels == x)[:EACH] for x in levels])
+    first = {x: np.flatnonzero(corpus.levels == x)[:EACH] for x in levels}
     chosen = [p for some in lab.examples().values() for p in some[:SHOWN]]
+    places = [corpus.codes.index(p.code) for p in chosen]
+    saved = files.read_json(SAVED, sealed=True)["models"]
     arms: dict = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        arm, seed, step = NAME.fullmatch(path.name).groups()
-        model, about = records.load_model(path)
-        tokenizer = CharTokenizer(about["alphabet"])
-        found = evaluate.execution(model.eval(), corpus, ids)
+    for model in saved:
+        (found,) = unpack(model)
         right = {}
-        for level in levels:
-            mine = (corpus.levels[ids] == level) & ~found.empty
-            right[level] = [int(found.right[mine].sum()), int(mine.sum())]
-        said = [_said(lab.answer(model, tokenizer, p)) for p in chosen]
-        arms.setdefault(arm, []).append(
-            {"step": int(step), "right": right, "answers": said}
-        )
-        print(arm, step, right, flush=True)
+        for level, ids in first.items():
+            mine = ids[~found.empty[ids]]
+            right[level] = [int(found.right[mine].sum()), len(mine)]
+        said = [_said(found.predicted[i]) for i in places]
+        line = {"step": model["step"], "right": right, "answers": said}
+        arms.setdefault(model["schedule"], []).append(line)
     programs = [{"level": p.level, "code": p.code, "output": p.output} for p in chosen]
-    note = {"seed": int(seed), "spec": about.get("spec"), "weights": words}
-    note |= files.provenance()
-    what = "test programs answered by two runs of the study along their training"
-    return {"what": what, "programs": programs, "arms": arms, "provenance": note}
+    return {"seed": saved[0]["seed"], "programs": programs, "arms": arms}
 
 
 def _said(text: str) -> str:
@@ -118,7 +105,7 @@ def figure(found: dict) -> str:
             *parts,
             "</svg><figcaption>Test programs executed correctly while two models learn, by"
             " grammar level: shuffled (solid) and hybrid (dashed). One run each, seed"
-            f" {found['provenance']['seed']}; {programs} programs that print something; seven"
+            f" {found['seed']}; {programs} programs that print something; seven"
             " steps were kept.</figcaption></figure>",
         ]
     )
@@ -132,8 +119,6 @@ def page(found: dict) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        files.write_json(OUT, measured(Path(sys.argv[1]), sys.argv[2]))
-    result = files.read_json(OUT)
+    result = watched()
     print(files.write_text(SCRIPT, script(result)))
     print(files.write_text(lab.PAGE, page(result)))

@@ -158,11 +158,21 @@ def unpack(packed: dict, corpus: Corpus | None = None) -> list[Answers]:
         if "similarity" in one:
             a.similarity = _spread(one["similarity"]) / np.maximum(a.total, 1)
         if "predicted" in one:
-            a.predicted = json.loads(_inflate(one["predicted"]))
+            a.predicted = json.loads(inflate(one["predicted"]))
             a.empty = _spread(one["empty"]).astype(bool)
             a.truth = None if corpus is None else truths(corpus, ids)
         found.append(a)
     return found
+
+
+def deflate(data: bytes) -> str:
+    """Bytes as compressed text, for JSON."""
+    return base64.b64encode(zlib.compress(data, 9)).decode()
+
+
+def inflate(text: str) -> bytes:
+    """What `deflate` was given."""
+    return zlib.decompress(base64.b64decode(text))
 
 
 # --- inside ---
@@ -174,7 +184,7 @@ def _pack_one(a):
     if a.similarity is not None:  # a mean of whole numbers: their sum is one
         one["similarity"] = _squeeze(np.rint(a.similarity * a.total).astype(np.int64))
     if a.predicted is not None:
-        one["predicted"] = _deflate(json.dumps(a.predicted).encode())
+        one["predicted"] = deflate(json.dumps(a.predicted).encode())
         one["empty"] = _squeeze(a.empty)
     return one
 
@@ -182,16 +192,8 @@ def _pack_one(a):
 def _squeeze(values):
     """Whole numbers from 0 on, in the smallest type that holds them, compressed."""
     small = np.asarray(values).astype(np.min_scalar_type(int(np.max(values))))
-    return {"type": small.dtype.str, "data": _deflate(small.tobytes())}
+    return {"type": small.dtype.str, "data": deflate(small.tobytes())}
 
 
 def _spread(kept):
-    return np.frombuffer(_inflate(kept["data"]), kept["type"]).astype(np.int64)
-
-
-def _deflate(data):
-    return base64.b64encode(zlib.compress(data, 9)).decode()
-
-
-def _inflate(text):
-    return zlib.decompress(base64.b64decode(text))
+    return np.frombuffer(inflate(kept["data"]), kept["type"]).astype(np.int64)

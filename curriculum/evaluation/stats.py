@@ -130,14 +130,25 @@ def sign_flip(difference, most: int = 65_536) -> float:
 
 
 def detectable(difference, power: float = 0.8, level: float = 0.95) -> float:
-    """Smallest true mean difference a paired t-test of this spread and n would find.
+    """`detectable_at` the spread and number of these (n,) differences."""
+    n = len(difference)
+    spread = float(np.std(difference, ddof=1)) if n > 1 else 0.0
+    return detectable_at(spread, n, power, level)
+
+
+def detectable_at(
+    spread: float, n: int, power: float = 0.8, level: float = 0.95
+) -> float:
+    """Smallest true mean difference a paired t-test of n differences would find.
 
     Exact: the effect at which the noncentral t distribution gives the test this power.
     Say it before a comparison: a null result below this size is no evidence of no effect.
+
+    Args: spread: standard deviation of the differences (n - 1 in the denominator).
+    Returns: in the unit of `spread`; infinite below two differences.
     """
     if not 1 - level < power < 1:
         raise ValueError(f"power is {power}; it must be between {1 - level:g} and 1")
-    n = len(difference)
     if n < 2:
         return float("inf")
     critical = stats.t.ppf(0.5 + level / 2, n - 1)
@@ -152,7 +163,7 @@ def detectable(difference, power: float = 0.8, level: float = 0.95) -> float:
     while missing(most) < 0:
         most *= 2
     nc = optimize.brentq(missing, 0, most)
-    return float(nc * np.std(difference, ddof=1) / np.sqrt(n))
+    return float(nc * spread / np.sqrt(n))
 
 
 def bootstrap(values, statistic=np.mean, draws: int = 2000, level: float = 0.95):

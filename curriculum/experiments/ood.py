@@ -17,7 +17,6 @@ from __future__ import annotations
 import base64
 import json
 import sys
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from .. import files
 from ..data.corpus import Corpus
 from ..data.suites import Suites, build, training_keys
 from ..evaluation import fast, mistakes
-from ..evaluation.answers import Answers, Question, truths
+from ..evaluation.answers import Question, deflate, inflate, truths
 from . import records
 from .experiment import Arm, load_data, resolve
 from .spec import RESULTS, Experiment
@@ -107,7 +106,7 @@ def one(path, corpus: Corpus) -> dict:
         "study": about["spec"].get("study", ""),
         "weights": files.digest(Path(path).read_bytes()),
         "right": base64.b64encode(np.packbits(right).tobytes()).decode(),
-        "wrong": _deflate([said[i] for i in ids[~right]]),
+        "wrong": _squeeze([said[i] for i in ids[~right]]),
         "provenance": files.provenance(),
     }
 
@@ -138,7 +137,7 @@ def load(folder=Path("results/ood")) -> Asked:
     said: dict[str, list] = {}
     for m in kept["models"]:
         bits = np.frombuffer(base64.b64decode(m["right"]), np.uint8)
-        good, wrong = np.unpackbits(bits, count=len(true)), iter(_inflate(m["wrong"]))
+        good, wrong = np.unpackbits(bits, count=len(true)), iter(_spread(m["wrong"]))
         answers = [t if ok else next(wrong) for ok, t in zip(good, true, strict=True)]
         for table, value in ((seeds, m["seed"]), (right, good), (said, answers)):
             table.setdefault(m["arm"], []).append(value)
@@ -165,7 +164,7 @@ def classify(
     runs = []
     for study, found in studies.items():
         for r in found:
-            answers = kept_answers(r, root)
+            answers = records.executed(r, root)
             if answers.ids.tolist() != list(ids):
                 raise ValueError(f"{r['name']} was asked about other programs")
             said = [(answers.predicted or [])[i] for i in tests]
@@ -191,14 +190,6 @@ def classify(
         "runs": runs,
     }
     return files.write_json(out, note)
-
-
-def kept_answers(record: dict, root=RESULTS) -> Answers:
-    """The answers of a run to exact execution."""
-    for answers in records.answers(record, root):
-        if (answers.question.task, answers.question.protocol) == ("execution", "exact"):
-            return answers
-    raise ValueError(f"{record['name']} was not asked to execute; run it again")
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +220,7 @@ def load_mistakes(programs: Corpus, path=Path("results/ood") / MISTAKES) -> Mist
     for m in kept["runs"]:
         seeds.setdefault(m["arm"], []).append(m["seed"])
         for name, table in tables.items():
-            table.setdefault(m["arm"], []).append(_inflate(m[name]))
+            table.setdefault(m["arm"], []).append(_spread(m[name]))
     arrays = {n: {a: np.array(v) for a, v in t.items()} for n, t in tables.items()}
     return Mistakes(
         [i for i in range(len(programs)) if programs.outputs[i]],
@@ -267,16 +258,15 @@ def _classes(programs: Corpus, tests, said, wrong, planted) -> str:
         )  # another program's answer may happen to be right
         kind = mistakes.classify(programs[i], text, explained) if mistake else "right"
         found.append(CLASSES.index(kind))
-    return _deflate(found)
+    return _squeeze(found)
 
 
-def _deflate(value) -> str:
-    data = json.dumps(value, separators=(",", ":")).encode()
-    return base64.b64encode(zlib.compress(data, 9)).decode()
+def _squeeze(value) -> str:
+    return deflate(json.dumps(value, separators=(",", ":")).encode())
 
 
-def _inflate(text):
-    return json.loads(zlib.decompress(base64.b64decode(text)))
+def _spread(text):
+    return json.loads(inflate(text))
 
 
 def main(words=None) -> None:
@@ -291,7 +281,7 @@ def main(words=None) -> None:
         for study in STUDIES
     }
     programs = Corpus.load(RESULTS / STUDIES[0] / "test-programs")
-    ids = kept_answers(found[STUDIES[0]][0]).ids
+    ids = records.executed(found[STUDIES[0]][0], RESULTS).ids
     print(classify(programs, ids, found, RESULTS, folder / MISTAKES))
 
 

@@ -298,6 +298,17 @@ def answers(record: dict, root="results") -> list[Answers]:
         ) from None
 
 
+def executed(record: dict, root="results") -> Answers:
+    """A run's answers to the task of execution under the exact protocol.
+
+    Raises: ValueError: it kept none; or as `answers`.
+    """
+    for found in answers(record, root):
+        if (found.question.task, found.question.protocol) == ("execution", "exact"):
+            return found
+    raise ValueError(f"{record['name']} was not asked to execute; run it again")
+
+
 def right(
     found: list[dict], root="results", task="execution", protocol="exact"
 ) -> dict[str, np.ndarray]:

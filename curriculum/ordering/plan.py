@@ -263,19 +263,25 @@ class Preflight:
     flops: float  # floating-point operations of training
     minutes: float | None  # at the rate given
 
-    def __str__(self):
-        lines = [
-            f"{'stage':>5} {'steps':>7} {'pool':>8} {'epochs':>7} {'tokens':>11}  labels"
-        ]
+    def rows(self) -> list[tuple]:
+        """(stage, steps, pool, epochs, tokens, programs by label) of each stage."""
+        found = []
         for n, s in enumerate(self.stages, 1):
             held = ", ".join(f"{k} {v}" for k, v in s["labels"].items() if v)
             if "true_labels" in s:
                 true = ", ".join(f"{k} {v}" for k, v in s["true_labels"].items() if v)
                 held = f"{true}, ranked as {held}"
-            lines.append(
-                f"{n:>5} {s['steps']:>7,} {s['pool']:>8,} {s['epochs']:>7.2f}"
-                f" {s['tokens']:>11,}  {held}"
-            )
+            found.append((n, s["steps"], s["pool"], s["epochs"], s["tokens"], held))
+        return found
+
+    def __str__(self):
+        lines = [
+            f"{'stage':>5} {'steps':>7} {'pool':>8} {'epochs':>7} {'tokens':>11}  labels"
+        ]
+        lines += [
+            f"{n:>5} {steps:>7,} {pool:>8,} {epochs:>7.2f} {tokens:>11,}  {held}"
+            for n, steps, pool, epochs, tokens, held in self.rows()
+        ]
         time = "" if self.minutes is None else f", about {self.minutes:.1f} min here"
         lines.append(
             f"total {self.steps:,} steps, {self.programs:,} programs"

@@ -411,7 +411,7 @@ def test_the_page_watches_what_the_results_say():
     """The answers that the slider shows, and the figure beside it."""
     import watch
 
-    found = watch.files.read_json(watch.OUT)
+    found = watch.watched()
     assert watch.SCRIPT.read_text(encoding="utf-8") == watch.script(found)
     assert watch.lab.PAGE.read_text(encoding="utf-8") == watch.page(found)
     steps = [[s["step"] for s in run] for run in found["arms"].values()]

@@ -77,7 +77,9 @@ def test_the_device_is_measured_beside_the_book(visit, view):
 @pytest.mark.parametrize("view", [{"width": 1280}, {"width": 390, "scheme": "dark"}])
 def test_two_models_are_watched_while_they_learn(visit, view):
     page = visit(LAB, **view)
-    kept = files.read_json(RESULTS / "watch" / "watch.json")
+    import watch
+
+    kept = watch.watched()
     loaded = page.evaluate("[...document.scripts].map((s) => s.src)")
     assert not any(name.endswith("watch.js") for name in loaded)
     page.locator("#lab-watch button").focus()

@@ -60,6 +60,13 @@ def test_sign_flip_is_calibrated_under_no_effect():
     assert 0.02 < (p <= 0.05).mean() < 0.09
 
 
+def test_what_fewer_pairs_find_has_the_same_spread():
+    gaps = np.array([0.01, -0.03, 0.02, -0.05])
+    spread = gaps.std(ddof=1)
+    assert stats.detectable_at(spread, 4) == pytest.approx(stats.detectable(gaps))
+    assert stats.detectable_at(spread, 3) > stats.detectable_at(spread, 8)
+
+
 def test_paired_uses_pairs():
     base = np.array([0.1, 0.5, 0.9, 0.3])
     found = stats.paired(base + 0.02, base)

@@ -113,7 +113,7 @@ def test_classes_are_those_of_wrong_answers(judged):
     for r in found:
         row = got.seeds[r["spec"]["schedule"]].index(r["spec"]["seed"])
         classes = got.classes[r["spec"]["schedule"]][row]
-        answers = ood.kept_answers(r, root)
+        answers = records.executed(r, root)
         right = answers.right[got.tests]
         np.testing.assert_array_equal(classes == 0, right)
         planted = mistakes.answers([programs[i] for i in got.tests])
