@@ -1,6 +1,5 @@
 """The arm report of chapters 7 to 10 counts what a plan draws and what a record says."""
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,12 +9,11 @@ import pytest
 import torch
 
 matplotlib.use("Agg")
-sys.path.insert(0, str(Path(__file__).parents[2] / "book"))
-from behind import arms, ch07, ch08, ch10  # noqa: E402
-from curriculum.data.tokenizer import CharTokenizer  # noqa: E402
-from curriculum.experiments import records  # noqa: E402
-from curriculum.ordering import schedules  # noqa: E402
-from curriculum.ordering.plan import Plan  # noqa: E402
+from behind import arms, ch07, ch08, ch10
+from curriculum.data.tokenizer import CharTokenizer
+from curriculum.experiments import records
+from curriculum.ordering import schedules
+from curriculum.ordering.plan import Plan
 
 RESULTS = Path(__file__).parents[2] / "book" / "results"
 

@@ -1,18 +1,13 @@
 """What stands behind the chapters does what the chapters show."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from behind import ch01, ch12, ch12_figures
 from curriculum.evaluation.generate import generate
 from curriculum.model import GPT, GPTConfig
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "book"))
-from behind import ch01, ch12, ch12_figures  # noqa: E402
 
 CPU = torch.device("cpu")
 

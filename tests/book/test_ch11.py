@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import sys
 from pathlib import Path
 
 import matplotlib
@@ -10,12 +9,11 @@ import numpy as np
 import pytest
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "book"))
-from behind import ch11  # noqa: E402
-from curriculum.evaluation import stats  # noqa: E402
-from curriculum.experiments import records  # noqa: E402
+from behind import ch11
+from curriculum.evaluation import stats
+from curriculum.experiments import records
 
 RESULTS = Path(__file__).parents[2] / "book" / "results"
 

@@ -1,15 +1,12 @@
 """Chapter 15 and the referee's page: kinds of loops, exposure, and tables that can differ."""
 
-import sys
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "book"))
-from behind import ch15, referee  # noqa: E402
-from curriculum.evaluation.stats import sign_flip  # noqa: E402
+from behind import ch15, referee
+from curriculum.evaluation.stats import sign_flip
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
 """Chapter 16: the committed results follow from code and answers; its tables add up."""
 
-import sys
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 
+from behind import ch16, ch16_mistakes
 from curriculum.data import sandbox, suites
 from curriculum.data.corpus import Corpus
 from curriculum.evaluation import fast, mistakes
@@ -14,8 +14,6 @@ from curriculum.evaluation.answers import Question
 from curriculum.experiments import ood, records
 
 BOOK = Path(__file__).parents[2] / "book"
-sys.path.insert(0, str(BOOK))
-from behind import ch16, ch16_mistakes  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,10 @@
 """Numbers in the text are shown by the chapter, or said to be from somewhere."""
 
 import copy
-import sys
-from pathlib import Path
 
+import claims
 import nbformat
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "book" / "tools"))
-import claims  # noqa: E402
 
 PATHS = claims.chapters()
 

@@ -11,19 +11,16 @@ import sys
 import tarfile
 from pathlib import Path
 
+import book_download
+import colab
+import colab_pages
+import colab_try
+import install_cell
 import nbformat
 import pytest
+import reads
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "book" / "tools"))
-sys.path.insert(0, str(ROOT / "book" / "ext"))
-
-import book_download  # noqa: E402
-import colab  # noqa: E402
-import colab_pages  # noqa: E402
-import colab_try  # noqa: E402
-import install_cell  # noqa: E402
-import reads  # noqa: E402
 
 PATHS = sorted((ROOT / "book").glob("*.ipynb"))
 LIGHT = ("06-how-sure.ipynb", "02-programs-as-data.ipynb")  # seconds each

@@ -2,15 +2,14 @@
 
 import importlib
 import inspect
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
+import exercises
+
 BOOK = Path(__file__).parents[2] / "book"
-sys.path.insert(0, str(BOOK))
-import exercises  # noqa: E402
 
 CHAPTERS = sorted(path.stem for path in (BOOK / "exercises").glob("ch*.py"))
 

@@ -1,13 +1,8 @@
 """The first use of a glossary word in a chapter is a link, and nothing else is."""
 
-import sys
-from pathlib import Path
-
+import book_glossary
 import pytest
 from docutils import nodes
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "book" / "ext"))
-import book_glossary  # noqa: E402
 
 KNOWN = {
     word: ("book/glossary", f"term-{word.replace(' ', '-')}", f"what {word} is")

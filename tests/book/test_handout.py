@@ -1,15 +1,13 @@
 """Handouts have no solutions; the page for teachers is that of the chapters."""
 
-import sys
 from pathlib import Path
 
+import contract
+import handout
 import nbformat
 import pytest
 
 BOOK = Path(__file__).parents[2] / "book"
-sys.path.insert(0, str(BOOK / "tools"))
-import contract  # noqa: E402
-import handout  # noqa: E402
 
 CHAPTERS = sorted(BOOK.glob("[0-9][0-9]-*.ipynb"))
 

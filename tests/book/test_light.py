@@ -1,10 +1,6 @@
 """A page loads what it needs when it is needed: what the extension changes, and what not."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "book" / "ext"))
-import book_light  # noqa: E402
+import book_light
 
 PAGE = """<head><script src="../_static/scripts/fontawesome.js?digest=1"></script>
 <script src="../_static/other.js"></script>

@@ -1,11 +1,11 @@
 """What other programs read of a page: descriptions, Open Graph, sitemap, the 404 page."""
 
 import re
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import book_meta
 import pytest
 import yaml
 from docutils import nodes
@@ -13,8 +13,6 @@ from docutils import nodes
 import curriculum
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "book" / "ext"))
-import book_meta  # noqa: E402
 
 
 def app(base, out=None):

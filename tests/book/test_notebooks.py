@@ -12,16 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import contract
+import install_cell
 import nbformat
+import notebook
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "book" / "tools"))
-
-import contract  # noqa: E402
-import install_cell  # noqa: E402
-import notebook  # noqa: E402
 
 PATHS = sorted((ROOT / "book").glob("*.ipynb"))
 URL, BRANCH = install_cell.repository()

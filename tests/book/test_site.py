@@ -16,18 +16,19 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+import book_offline
+import book_site
+import faults
+import front
+import install_cell
+import lab
 import pytest
+import watch
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "book" / "ext"))
-sys.path.insert(0, str(ROOT / "book" / "tools"))
-
-import book_offline  # noqa: E402
-import book_site  # noqa: E402
-import install_cell  # noqa: E402
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
@@ -379,8 +380,6 @@ def test_an_address_that_is_none_is_an_error():
 
 def test_generated_texts_are_those_of_the_results():
     """Provenance page and front picture follow the committed records."""
-    import front
-
     for path, text in front.texts().items():
         stored = path.read_text(encoding="utf-8")
         assert stored == text, f"{path.name} is stale; run python book/tools/front.py"
@@ -388,8 +387,6 @@ def test_generated_texts_are_those_of_the_results():
 
 def test_the_laboratory_is_given_what_the_models_answer():
     """Its examples, and the table for readers on paper."""
-    import lab
-
     for path, text in lab.texts().items():
         stored = path.read_text(encoding="utf-8")
         assert stored == text, f"{path.name} is stale; run python book/tools/lab.py"
@@ -397,9 +394,6 @@ def test_the_laboratory_is_given_what_the_models_answer():
 
 def test_the_page_of_attacks_is_that_of_the_tests():
     """`python book/tools/faults.py` writes it."""
-    sys.path.insert(0, str(ROOT / "book" / "tools"))
-    import faults
-
     found = faults.faults()
     assert {fault.area for fault in found} <= set(faults.AREAS) and len(found) > 60
     for fault in found:
@@ -409,8 +403,6 @@ def test_the_page_of_attacks_is_that_of_the_tests():
 
 def test_the_page_watches_what_the_results_say():
     """The answers that the slider shows, and the figure beside it."""
-    import watch
-
     found = watch.watched()
     assert watch.SCRIPT.read_text(encoding="utf-8") == watch.script(found)
     assert watch.lab.PAGE.read_text(encoding="utf-8") == watch.page(found)

@@ -3,6 +3,7 @@
 import json
 import re
 
+import lab
 import pytest
 from test_engine import MODELS, STUDY
 
@@ -39,11 +40,6 @@ def written(page):
 @pytest.fixture(scope="module")
 def answers():
     """The package's answer of each model to a program."""
-    import sys
-
-    sys.path.insert(0, str(STUDY.parents[1] / "tools"))
-    import lab
-
     from curriculum.data.tokenizer import CharTokenizer
 
     models = {}

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import watch
 from test_engine import LOAD, STUDY, WRITE
 from test_lab import LAB, WAIT
 
@@ -77,8 +78,6 @@ def test_the_device_is_measured_beside_the_book(visit, view):
 @pytest.mark.parametrize("view", [{"width": 1280}, {"width": 390, "scheme": "dark"}])
 def test_two_models_are_watched_while_they_learn(visit, view):
     page = visit(LAB, **view)
-    import watch
-
     kept = watch.watched()
     loaded = page.evaluate("[...document.scripts].map((s) => s.src)")
     assert not any(name.endswith("watch.js") for name in loaded)

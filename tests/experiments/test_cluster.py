@@ -6,18 +6,15 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import torch
+from test_sweep import arms, same
 
 from curriculum import files
 from curriculum.__main__ import main
 from curriculum.experiments import cluster, locks, records, sweep
 from curriculum.experiments import spec as X
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_sweep import arms, same  # noqa: E402
 
 LONG = dataclasses.replace(X.SCALES["smoke"], steps=300, log_every=50)
 
