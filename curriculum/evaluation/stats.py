@@ -229,13 +229,19 @@ class Contrast:
     detectable: float  # smallest true difference found 4 times in 5 at this spread
 
 
-def two_way_bootstrap(difference, draws: int = 2000, level: float = 0.95):
+def two_way_bootstrap(
+    difference, draws: int = 2000, level: float = 0.95, bca: bool = False
+):
     """(low, high) of the mean of `difference` (seeds, programs).
 
     Seeds and programs are resampled independently, since both were drawn: other seeds,
     or other test programs, could have been taken. The interval is a little too wide
     rather than too narrow (McCarthy, 1969; Owen, 2007), though with few seeds less so:
     decide by `sign_flip`, which is exact at any number of them.
+
+    Args:
+        bca: correct the ends for bias and skewness (Efron, 1987), with the influence of
+            each seed and of each program as those of two samples.
     """
     difference = np.asarray(difference, float)
     S, P = difference.shape
@@ -243,8 +249,49 @@ def two_way_bootstrap(difference, draws: int = 2000, level: float = 0.95):
         _counts(draws, n, name) for n, name in ((S, "seeds"), (P, "programs"))
     )
     means = ((seeds @ difference) * programs).sum(1) / (S * P)  # (draws,)
-    low, high = np.quantile(means, [0.5 - level / 2, 0.5 + level / 2])
+    ends = np.array([0.5 - level / 2, 0.5 + level / 2])
+    if bca:
+        mean = difference.mean()
+        below = (means < mean).mean() + (means == mean).mean() / 2
+        z0 = stats.norm.ppf(np.clip(below, 1 / draws, 1 - 1 / draws))
+        moved = [(difference.mean(axis) - mean) / n for axis, n in ((1, S), (0, P))]
+        influence = np.concatenate(moved)  # (S + P,)
+        size = (influence**2).sum() ** 1.5
+        skew = (influence**3).sum() / (6 * size) if size else 0.0
+        z = z0 + stats.norm.ppf(ends)
+        ends = stats.norm.cdf(z0 + z / (1 - skew * z))
+    low, high = np.quantile(means, ends)
     return float(low), float(high)
+
+
+def mixed_interval(difference, level: float = 0.95) -> tuple[float, float]:
+    """(low, high) of the mean of `difference` (seeds, programs), by a mixed model.
+
+    Seeds and programs are crossed random effects, as in `components`. In a full table the
+    error of the mean follows from three mean squares; Satterthwaite (1946) gives its
+    degrees of freedom.
+    """
+    difference = np.asarray(difference, float)
+    S, P = difference.shape
+    squares = np.array(_mean_squares(difference))
+    freedom = np.array([S - 1, P - 1, (S - 1) * (P - 1)])
+    signs = np.array([1, 1, -1])
+    if squares @ signs <= 0:  # neither seeds nor programs differ by more than chance
+        signs = np.array([0, 0, 1])
+    total = squares @ signs
+    df = total**2 / ((squares * signs) ** 2 / freedom).sum() if total else 1
+    half = stats.t.ppf(0.5 + level / 2, df) * np.sqrt(total / (S * P))
+    mean = float(difference.mean())
+    return mean - half, mean + half
+
+
+def _mean_squares(table) -> tuple[float, float, float]:
+    """Of seeds, of programs, and of what is left, in a full (seeds, programs) table."""
+    S, P = table.shape
+    by_seed, by_program, mean = table.mean(1), table.mean(0), table.mean()
+    left = table - by_seed[:, None] - by_program + mean
+    rest = (left**2).sum() / ((S - 1) * (P - 1))
+    return P * by_seed.var(ddof=1), S * by_program.var(ddof=1), rest
 
 
 def _counts(draws, n, name) -> np.ndarray:
@@ -277,11 +324,8 @@ def components(table) -> Components:
     """
     table = np.asarray(table, float)
     S, P = table.shape
-    by_seed, by_program, mean = table.mean(1), table.mean(0), table.mean()
-    left = table - by_seed[:, None] - by_program + mean
-    rest = (left**2).sum() / ((S - 1) * (P - 1))
-    seeds = by_seed.var(ddof=1) - rest / P
-    programs = by_program.var(ddof=1) - rest / S
+    of_seeds, of_programs, rest = _mean_squares(table)
+    seeds, programs = (of_seeds - rest) / P, (of_programs - rest) / S
     return Components(max(0.0, float(seeds)), max(0.0, float(programs)), float(rest))
 
 

@@ -149,6 +149,51 @@ def test_two_way_bootstrap_covers_and_is_repeatable():
     assert stats.two_way_bootstrap(difference) == stats.two_way_bootstrap(difference)
 
 
+def test_two_way_bca_over_one_kind_of_unit_is_the_known_bca():
+    """Skewed differences of seeds on programs that are all alike, against SciPy's."""
+    by_seed = np.random.default_rng(1).exponential(size=14)
+    gap = np.tile(by_seed[:, None], 5)
+    known = S.bootstrap(
+        (by_seed,),
+        np.mean,
+        method="BCa",
+        n_resamples=20_000,
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    found = stats.two_way_bootstrap(gap, draws=20_000, bca=True)
+    assert found == pytest.approx((known.low, known.high), abs=0.06)
+    plain = stats.two_way_bootstrap(gap, draws=20_000)
+    assert found[0] > plain[0] + 0.02 and found[1] > plain[1] + 0.04
+    turned = stats.two_way_bootstrap(gap.T, draws=20_000, bca=True)
+    assert turned == pytest.approx(found, abs=0.03)
+    flat = stats.two_way_bootstrap(np.ones((3, 4)), bca=True)
+    assert flat == (1.0, 1.0)
+
+
+def test_mixed_interval_is_students_over_seeds_where_programs_are_alike():
+    by_seed = np.random.default_rng(1).normal(size=7)
+    gap = np.tile(by_seed[:, None], 9)
+    assert stats.mixed_interval(gap) == pytest.approx(stats.mean_interval(by_seed)[1:])
+    assert stats.mixed_interval(gap.T) == pytest.approx(
+        stats.mean_interval(by_seed)[1:]
+    )
+
+
+def test_mixed_interval_covers_as_often_as_it_says():
+    rng = np.random.default_rng(5)
+    S, P, inside = 6, 40, 0
+    for _ in range(1000):
+        gap = 0.3 * rng.normal(size=(S, 1)) + 0.8 * rng.normal(size=P)
+        gap = gap + rng.normal(size=(S, P))
+        low, high = stats.mixed_interval(gap)
+        inside += low <= 0 <= high
+    assert 925 <= inside <= 975
+    low, high = stats.mixed_interval(
+        np.indices((4, 6)).sum(0) % 2
+    )  # only the rest varies
+    assert low < 0.5 < high and high - low < 0.6
+
+
 def test_two_way_bootstrap_sees_both_sources():
     """One program deciding everything widens it, and so does one seed."""
     even = np.tile([0.0, 1.0], (6, 50))
