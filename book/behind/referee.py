@@ -103,7 +103,9 @@ def methods(evidence):
     }
     tests = {
         "sign-flip p": stats.sign_flip,
-        "t test p": lambda gap: max(scipy_stats.ttest_1samp(gap, 0).pvalue, 1e-5),
+        "t test p": lambda gap: max(
+            scipy_stats.ttest_1samp(gap, 0).pvalue, 1e-5
+        ),
     }
     rows = []
     for name, method in intervals.items():
