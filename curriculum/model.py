@@ -3,7 +3,8 @@
 - The architecture of the paper's released code: learned positions, pre-norm blocks,
   GELU, no dropout, an untied head, biases only where the release has them.
 - One fused attention over all heads; the release runs a Python loop over six.
-- With a `generate.KVCache` of keys and values, generation computes one position per character.
+- `forward` reads whole texts. Writing one character at a time, `evaluation.generate` keeps the
+  keys and values of what was read.
 - `parameter_count` and `flops_per_token` are formulas. The tests hold them against the
   model itself and against PyTorch's own operation counter.
 
@@ -78,17 +79,10 @@ class Attention(nn.Module):
         qkv = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)
         return qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
 
-    def forward(self, x, cache=None, layer=0):
+    def forward(self, x):
         B, T, C = x.shape
         q, k, v = self.project(x)  # each (B, H, T, D)
-        if cache is not None:
-            k, v = cache.append(layer, k, v)  # (B, H, S + T, D)
-        S = k.shape[2] - T  # tokens that were read before
-        if S == 0:
-            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        else:  # new token t sees the S old ones and the new ones up to itself
-            seen = torch.ones(T, S + T, dtype=torch.bool, device=x.device).tril(S)
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         y = y.transpose(1, 2).reshape(B, T, C)  # heads side by side again
         return self.out(y)  # (B, T, C)
 
@@ -107,8 +101,8 @@ class Block(nn.Module):
             nn.Linear(4 * c.n_embd, c.n_embd, bias=False),
         )
 
-    def forward(self, x, cache=None, layer=0):
-        x = x + self.attention(self.norm1(x), cache, layer)  # (B, T, C)
+    def forward(self, x):
+        x = x + self.attention(self.norm1(x))  # (B, T, C)
         return x + self.mlp(self.norm2(x))  # (B, T, C)
 
 
@@ -129,22 +123,17 @@ class GPT(nn.Module):
             self.norm = nn.LayerNorm(c.n_embd, bias=False)
             self.head = nn.Linear(c.n_embd, c.vocab_size)
 
-    def forward(self, tokens, cache=None):
-        """Logits (B, T, V) for `tokens` (B, T), integers below V.
-
-        With a `generate.KVCache`, `tokens` continue what it holds. Raises ValueError beyond
-        the context.
-        """
+    def forward(self, tokens):
+        """Logits (B, T, V) for `tokens` (B, T), integers below V, T at most the context."""
         T = tokens.shape[1]
-        S = 0 if cache is None else cache.length  # tokens that were read before
-        if S + T > self.config.block_size:
+        if T > self.config.block_size:
             raise ValueError(
-                f"{S + T} characters exceed the context of {self.config.block_size}"
+                f"{T} characters exceed the context of {self.config.block_size}"
             )
-        at = torch.arange(S, S + T, device=tokens.device)  # (T,)
+        at = torch.arange(T, device=tokens.device)  # (T,)
         x = self.characters(tokens) + self.positions(at)  # (B, T, C)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, cache, layer)  # (B, T, C)
+        for block in self.blocks:
+            x = block(x)  # (B, T, C)
         return self.head(self.norm(x))  # (B, T, V)
 
 

@@ -52,12 +52,21 @@ def test_no_position_sees_the_future(model):
 def test_a_cache_changes_nothing(model):
     """Tokens in parts of any size give the logits of one pass over all of them."""
     tokens = torch.randint(43, (2, 20), generator=torch.Generator().manual_seed(0))
-    cache = KVCache(model.config.n_layer)
-    parts = [model(part, cache) for part in tokens.split([7, 1, 4, 1, 7], dim=1)]
+    cache = KVCache(model)
+    parts = [cache.read(part) for part in tokens.split([7, 1, 4, 1, 7], dim=1)]
     assert cache.length == 20
     assert torch.allclose(torch.cat(parts, 1), model(tokens), atol=1e-5)
     with pytest.raises(ValueError, match="50 characters exceed the context of 48"):
-        model(torch.zeros(2, 30, dtype=torch.long), cache)
+        cache.read(torch.zeros(2, 30, dtype=torch.long))
+
+
+def test_a_cache_refuses_a_forward_pass_that_it_would_not_use():
+    class Doubled(M.GPT):
+        def forward(self, tokens):
+            return 2 * super().forward(tokens)
+
+    with pytest.raises(ValueError, match="Doubled has a forward pass of its own"):
+        KVCache(Doubled(M.config("nano", 43)))
 
 
 def test_weights_that_are_not_finite_are_named():

@@ -208,9 +208,9 @@ def without_cache(model, prompts, new):
 @torch.no_grad()
 def with_cache(model, prompts, new):
     """The same, but only what is new is read."""
-    cache, tokens, texts = KVCache(model.config.n_layer), prompts, prompts
+    cache, tokens, texts = KVCache(model), prompts, prompts
     for _ in range(new):
-        tokens = model(tokens, cache)[:, -1].argmax(-1, keepdim=True)
+        tokens = cache.read(tokens)[:, -1].argmax(-1, keepdim=True)
         texts = torch.cat([texts, tokens], dim=1)
     return texts[:, prompts.shape[1] :]
 

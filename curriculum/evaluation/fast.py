@@ -132,10 +132,10 @@ def _choices(model, ids, text, lengths, questions):
     device, read = model.head.weight.device, []
     size, _ = sizes(model)
     for rows in np.array_split(np.arange(len(ids)), -(-len(ids) // size)):
-        read.append(KVCache(model.config.n_layer))
+        read.append(KVCache(model))
         t = lengths[rows].max() - 1
         with torch.no_grad():
-            logits = model(torch.from_numpy(text[rows, :t]).to(device), read[-1])
+            logits = read[-1].read(torch.from_numpy(text[rows, :t]).to(device))
         places = np.arange(1, t + 1)
         for q, question in enumerate(questions):
             u = None

@@ -12,10 +12,10 @@ def test_branches_see_what_one_pass_sees():
     model = GPT(config("nano", 43, block_size=48), seed=1).eval()
     g = torch.Generator().manual_seed(1)
     long, short = (torch.randint(43, (3, n), generator=g) for n in (30, 22))
-    read = [KVCache(model.config.n_layer) for _ in range(2)]
+    read = [KVCache(model) for _ in range(2)]
     with torch.no_grad():
         for cache, texts in zip(read, (long, short), strict=True):
-            model(texts, cache)
+            cache.read(texts)
         texts = torch.tensor([0, 0, 2, 3, 3, 3, 5])
         cuts = torch.tensor([4, 29, 7, 1, 22, 5, 16])
         whole = [[*long, *short][t][:c] for t, c in zip(texts, cuts, strict=True)]
