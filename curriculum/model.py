@@ -3,8 +3,8 @@
 - The architecture of the paper's released code: learned positions, pre-norm blocks,
   GELU, no dropout, an untied head, biases only where the release has them.
 - One fused attention over all heads; the release runs a Python loop over six.
-- `forward` reads whole texts. Writing one character at a time, `evaluation.generate` keeps the
-  keys and values of what was read.
+- `forward` reads whole texts. Writing one character at a time, `kv_cache` keeps the keys and
+  values of what was read.
 - `parameter_count` and `flops_per_token` are formulas. The tests hold them against the
   model itself and against PyTorch's own operation counter.
 

@@ -2,12 +2,13 @@
 
 - Input `tokens` (B, T), whole numbers; output `logits` (B, T, V). B and T are free, T up to
   the context. The file knows its alphabet: token i is its i-th character.
+- With `cache=True` two more inputs and outputs, `keys` and `values` (L, B, H, S, D): what was
+  read before, S places of it, none at first. Then `tokens` are only what is new.
 - `write` is a text's continuation, likeliest character first, by an ONNX session: the loop
   that any other program around the file would need, in any language.
 - Needs `pip install 'curriculum[onnx]'`; nothing else of the package does.
 
-A KV cache would make the file several times more complicated, and a model of 256 characters
-of context does not need one. Chapter 17.
+Chapter 17 measures such a file.
 """
 
 from __future__ import annotations
@@ -21,15 +22,33 @@ import numpy as np
 import torch
 
 from . import files
+from .kv_cache import KVCache
 from .model import GPT, check_finite
 
 MISSING = "ONNX needs a library that is not installed: pip install 'curriculum[onnx]'"
 
 
-def export(model: GPT, about: dict, out) -> Path:
+class WithMemory(torch.nn.Module):
+    """The model with its cache as input and output: a file has no other place for it."""
+
+    def __init__(self, model: GPT):
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens, keys, values):
+        """(logits, keys, values) after T more tokens; keys and values are (L, B, H, S, D)."""
+        cache = KVCache(self.model)
+        cache.keys, cache.values = list(keys), list(values)
+        logits = cache.read_unchecked(tokens)  # (B, T, V)
+        return logits, torch.stack(cache.keys), torch.stack(cache.values)
+
+
+def export(model: GPT, about: dict, out, cache: bool = False) -> Path:
     """Write the model to `out`; returns its path.
 
-    Args: about: as `records.load_model` returns it; its `alphabet` is needed.
+    Args:
+        about: as `records.load_model` returns it; its `alphabet` is needed.
+        cache: let the file read a text piece by piece.
     Raises: ValueError: no alphabet, weights that are not finite, or no library for ONNX.
     """
     alphabet = about.get("alphabet")
@@ -41,20 +60,25 @@ def export(model: GPT, about: dict, out) -> Path:
         import onnxscript  # noqa: F401  # PyTorch's exporter asks for it
     except ImportError:
         raise ValueError(MISSING) from None
+    c, texts = model.config, torch.export.Dim("B")
     tokens = torch.zeros(2, 5, dtype=torch.long)
-    free = {
-        0: torch.export.Dim("B"),
-        1: torch.export.Dim("T", max=model.config.block_size),
-    }
+    free = {"tokens": {0: texts, 1: torch.export.Dim("T", max=c.block_size)}}
+    whole, given, gives = model.eval(), [tokens], ["logits"]
+    if cache:
+        memory = torch.zeros(c.n_layer, 2, c.n_head, 3, c.n_embd // c.n_head)
+        places = {1: texts, 3: torch.export.Dim("S", max=c.block_size)}
+        free |= {"keys": places, "values": places}
+        whole, given = WithMemory(whole), [tokens, memory, memory.clone()]
+        gives += ["next_keys", "next_values"]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            model.eval(),
-            (tokens,),
-            input_names=["tokens"],
-            output_names=["logits"],
-            dynamic_shapes=(free,),
+            whole,
+            tuple(given),
+            input_names=list(free),
+            output_names=gives,
+            dynamic_shapes=tuple(free.values()),
             dynamo=True,
             verbose=False,
         )
@@ -88,6 +112,15 @@ def session(path):
     )
 
 
+def _nothing_read(made) -> dict[str, np.ndarray]:
+    """The memory to begin with, {} for a file without one: no places, S = 0."""
+    memory = {}
+    for given in made.get_inputs()[1:]:
+        L, _, H, _, D = given.shape
+        memory[given.name] = np.zeros((L, 1, H, 0, D), np.float32)
+    return memory
+
+
 def write(opened, prompt: str, most: int, stop: str = "\n\n") -> str:
     """Up to `most` characters after `prompt`, the likeliest each; less if `stop` is written.
 
@@ -95,8 +128,11 @@ def write(opened, prompt: str, most: int, stop: str = "\n\n") -> str:
     """
     made, alphabet, context = opened
     text = [alphabet.index(c) for c in prompt]
+    memory = _nothing_read(made)
     for _ in range(min(most, context - len(text))):
-        (logits,) = made.run(["logits"], {"tokens": np.array([text], np.int64)})
+        new = text[memory["keys"].shape[3] :] if memory else text
+        logits, *read = made.run(None, {"tokens": np.array([new], np.int64), **memory})
+        memory = dict(zip(memory, read, strict=True))
         text.append(int(logits[0, -1].argmax()))
         if "".join(alphabet[t] for t in text[-len(stop) :]) == stop:
             break

@@ -6,7 +6,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from curriculum import model as M
-from curriculum.evaluation.generate import KVCache
+from curriculum.kv_cache import KVCache
 
 
 @pytest.fixture(scope="module")

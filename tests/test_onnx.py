@@ -23,10 +23,39 @@ needed = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory):
-    out = tmp_path_factory.mktemp("onnx") / "b.onnx"
-    assert main(["export", "--to", "onnx", WEIGHTS, "-o", str(out)]) == 0
-    return onnx.session(out)
+def both(tmp_path_factory):
+    """Sessions of the file without a cache, and of the one with it."""
+    folder, found = tmp_path_factory.mktemp("onnx"), []
+    for options in ([], ["--cache"]):
+        out = str(folder / f"b{len(options)}.onnx")
+        words = ["export", "--to", "onnx", WEIGHTS, "-o", out, *options]
+        assert main(words) == 0
+        found.append(onnx.session(out))
+    return found
+
+
+@pytest.fixture
+def opened(both):
+    return both[0]
+
+
+@needed
+@pytest.mark.parametrize("pieces", [[1], [5, 1, 1], [1, 100, 3], [255, 1], [200, 56]])
+def test_a_text_read_in_pieces_has_the_logits_of_the_whole(both, pieces):
+    model, _ = load_model(WEIGHTS)
+    size = (2, sum(pieces))
+    tokens = np.random.default_rng(1).integers(0, model.config.vocab_size, size)
+    memory = onnx._nothing_read(both[1][0])
+    memory = {k: np.repeat(v, 2, axis=1) for k, v in memory.items()}
+    found = []
+    for piece in np.split(tokens, np.cumsum(pieces)[:-1], axis=1):
+        logits, *read = both[1][0].run(None, {"tokens": piece, **memory})
+        memory = dict(zip(memory, read, strict=True))
+        found.append(logits)
+    assert memory["keys"].shape[3] == size[1]
+    with torch.no_grad():
+        wanted = model.eval()(torch.from_numpy(tokens)).numpy()
+    assert np.abs(np.concatenate(found, 1) - wanted).max() < 1e-4
 
 
 @needed
@@ -42,7 +71,7 @@ def test_logits_are_those_of_pytorch_for_any_length(opened, shape):
 
 
 @needed
-def test_greedy_output_is_that_of_the_package(opened):
+def test_greedy_output_is_that_of_the_package(both):
     """60 test programs, ten a level."""
     model, about = load_model(WEIGHTS)
     tokenizer, corpus = (
@@ -55,7 +84,14 @@ def test_greedy_output_is_that_of_the_package(opened):
             prompt = corpus[int(i)].prompt
             tokens = torch.from_numpy(tokenizer.encode(prompt))
             (wanted,) = generate(model.eval(), [tokens], 30, stop)
-            assert onnx.write(opened, prompt, 30) == tokenizer.decode(wanted.tolist())
+            for opened in both:
+                said = onnx.write(opened, prompt, 30)
+                assert said == tokenizer.decode(wanted.tolist())
+
+
+def test_a_cache_is_for_onnx_alone(capsys):
+    assert main(["export", "--cache", WEIGHTS]) == 2
+    assert "--cache is for --to onnx" in capsys.readouterr().err
 
 
 def test_without_the_libraries_the_reason_is_one_line(monkeypatch, capsys, tmp_path):

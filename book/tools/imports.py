@@ -20,6 +20,7 @@ FLOORS = (
         "cores",
         "checks",
         "model",
+        "kv_cache",
         "show",
         "quantise",
         "export",

@@ -21,9 +21,10 @@ import torch
 
 from ..cores import available, on_cores
 from ..data.corpus import Corpus
+from ..kv_cache import KVCache
 from .answers import Answers, blank_answers
 from .fast_cache import ANY, NEVER, BranchCache, write
-from .generate import KVCache, sample_next_token
+from .generate import sample_next_token
 from .tasks import edit_similarity, released_match
 
 

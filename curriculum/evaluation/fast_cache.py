@@ -1,6 +1,6 @@
 """A key-value cache that branches: many continuations from the middle of texts read once.
 
-- `fast` reads the true texts, each pass into a `generate.KVCache`. A *branch* goes on from
+- `fast` reads the true texts, each pass into a `KVCache`. A *branch* goes on from
   the first `cut` characters of one of them, with characters of its own.
 - The branches of a text share its keys and values; nothing is copied or read twice. Their
   queries lie side by side, so that one matrix product serves all of them.

@@ -181,6 +181,8 @@ def export_arguments(add):
     add("--to", default="web", choices=to, help="web: for the book's laboratory")
     bits = (16, 8, 4)
     add("--bits", type=int, default=16, choices=bits, help="of a weight; web only")
+    memory = "let the file read a text piece by piece; onnx only"
+    add("--cache", action="store_true", help=memory)
     add("-o", "--out", type=place, help="the file; empty: beside the weights")
 
 
@@ -491,7 +493,9 @@ def export_weights(a):
         if a.bits != 16:
             raise ValueError(f"--bits {a.bits} is for --to web; leave it out for onnx")
         out = a.out or Path(a.weights).with_suffix(".onnx")
-        path = onnx.export(*load_model(a.weights), out)
+        path = onnx.export(*load_model(a.weights), out, a.cache)
+    elif a.cache:
+        raise ValueError("--cache is for --to onnx; the page keeps a cache of its own")
     else:
         path = export.export(a.weights, *load_model(a.weights), a.out, a.bits)
     print(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")

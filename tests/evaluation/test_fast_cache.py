@@ -3,7 +3,7 @@
 import torch
 
 from curriculum.evaluation.fast_cache import BranchCache
-from curriculum.evaluation.generate import KVCache
+from curriculum.kv_cache import KVCache
 from curriculum.model import GPT, config
 
 
