@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+from scipy.stats import rankdata
 
 ALIEN = 0.01  # share of rows of wrong steps that may be foreign to a reshuffled stage
-SORTED = 0.9  # of the steps have to be longer (or shorter) than the one before
+SORTED = 0.95  # rank correlation of a step's number with the length of its rows
 ALIKE = 0.25  # at most so much of the variance of lengths lies within steps
 FEW = 6  # fewer steps may be sorted by chance
 
@@ -73,11 +74,16 @@ def _by_length(case) -> str:
         means.append(mean[:, 0])
     if len(means[0]) < FEW:
         return ""
-    rises, falls = ((np.diff(sign * means[0]) >= 0).mean() for sign in (1, -1))
-    was = max((np.diff(sign * means[1]) >= 0).mean() for sign in (1, -1))
-    if max(rises, falls) >= SORTED > was:
-        first = "short" if rises > falls else "long"
+    now, was = map(_rises, means)
+    if abs(now) >= SORTED > abs(was):
+        first = "short" if now > 0 else "long"
         return f", sorted by their length, {first} ones first"
     if within[0] <= ALIKE and within[0] < within[1] / 2:
         return ", in steps of programs of like length"
     return ""
+
+
+def _rises(means) -> float:
+    """Rank correlation of (S,) means with their step, from -1 to 1; 0 if all are equal."""
+    ranks = rankdata(means)
+    return np.corrcoef(ranks, np.arange(len(ranks)))[0, 1] if np.ptp(ranks) else 0.0
