@@ -63,7 +63,7 @@ def unique(place, skip=()):
     sources, errors = difficulty.collect(place)
     seen = {}
     for path, source in sources:
-        if any(part in skip for part in Path(path).parts):
+        if any(part in skip for part in Path(path).relative_to(place).parts):
             continue
         try:
             for name, text in functions(source):
@@ -121,8 +121,9 @@ def write_scores():
             texts = [text for *_, text in found]
         else:
             continue
-        known = difficulty.score_many(texts, NAMES)
-        table = {n: known.table[n][known.scored] for n in NAMES}
+        every = (*NAMES, "halstead_radon")
+        known = difficulty.score_many(texts, every)
+        table = {n: known.table[n][known.scored] for n in every}
         agree = difficulty.agreement(table)
         rows.append(
             {
@@ -140,7 +141,7 @@ def write_scores():
                 "spearman with lines": {
                     n: agree.pair("lines", n)["spearman"] for n in NAMES[1:]
                 },
-                "no operator for radon": float((table["om_radon"] <= 1).mean()),
+                "no operator for radon": float((table["halstead_radon"] == 0).mean()),
             }
         )
         print(name, len(texts), flush=True)
