@@ -210,6 +210,27 @@ def caught(rows, plan):
     return found
 
 
+SHORTER = {  # words of an audit, and of a result, as they fit a column
+    "the programs of the run in another order": "another order",
+    "in steps of programs of like length": "steps of like length",
+    ", in 21 steps in place of 24": "",
+    "sorted by their length, long ones first": "sorted, long first",
+    "the last batch of each epoch was dropped": "last batch of each epoch dropped",
+    ", as from ranks that do not share": "",
+    "the last step was filled up with 1 row of the first": "last step filled up, 1 row",
+    "the planned order in batches": "batches",
+    "at step 10 the loader went ahead to step 20": "at step 10 ahead to step 20",
+    "data in the planned order": "data laid out",
+}
+
+
+def brief(text):
+    """A cause, or a way to feed, in fewer words."""
+    for long, short in SHORTER.items():
+        text = text.replace(long, short)
+    return text
+
+
 # --- gradients of ranks -------------------------------------------------------------------
 
 
@@ -286,8 +307,6 @@ def _box(axes, x, y, name, says, colour):
         (x - 0.4, y - 0.27), 0.8, 0.54, fill=False, edgecolor=colour
     )
     axes.add_patch(corner)
-    for text in axes.texts[-1:]:
-        text.set_fontsize(8.5)
 
 
 def _arrow(axes, tail, head, colour=plots.INK):
