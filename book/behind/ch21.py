@@ -263,12 +263,12 @@ def mystery(plan):
 # --- pictures ---------------------------------------------------------------------------
 
 BOXES = (
-    ("table", "one text a row"),
-    ("scores", "a number a text"),
-    ("plan", "ids of each step"),
-    ("sampler", "hands out ids"),
-    ("loader", "fetches rows"),
-    ("model", "is trained"),
+    ("table", "texts"),
+    ("scores", "numbers"),
+    ("plan", "ids by step"),
+    ("sampler", "gives ids"),
+    ("loader", "gets rows"),
+    ("model", "trains"),
 )
 
 
@@ -279,7 +279,7 @@ def draw_way():
         _box(axes, i, 1, name, says, plots.INK)
         if i:
             _arrow(axes, (i - 0.6, 1), (i - 0.4, 1))
-    _box(axes, 5, 0, "recorder", "reads the rows", plots.GREEN)
+    _box(axes, 5, 0, "recorder", "reads rows", plots.GREEN)
     _box(axes, 2, 0, "audit", "compares", plots.GREEN)
     for tail, head in (
         ((5, 0.7), (5, 0.3)),

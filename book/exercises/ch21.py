@@ -98,7 +98,7 @@ def resume(function: callable):
         told = f"{done} batches done, {micro} a step"
         fed = [row for batch in whole + rest for row in batch]
         if fed != plan.ravel().tolist():
-            return f"{told}: {len(fed)} rows reach a complete step; the plan has 48, in order."
+            return f"{told}: {len(fed)} rows are learnt; the plan has 48."
         if len(whole + rest) != 8 * micro:
-            return f"{told}: the rest of the run is not cut into {micro} batches a step."
+            return f"{told}: the rest is not cut into {micro} batches a step."
     return "Right: nothing is lost, and nothing comes twice."
