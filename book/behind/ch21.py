@@ -1,6 +1,6 @@
 """Behind chapter 21: loaders that change an order, and pictures of orders.
 
-- `TRAPS` are ten ways in which a training loop feeds something else than its plan. Each
+- `TRAPS` are eleven ways in which a training loop feeds something else than its plan. Each
   gives a delivery and the plan it should have followed; nothing is trained.
 - `draw_way` explains how an order gets from a table to the model, and its audit;
   `draw_shares` shows the rows of some steps by rank; `draw_strips` whole deliveries.
@@ -54,7 +54,7 @@ def seen(rows, loader, **made):
     return recorder
 
 
-# --- ten traps: (rows, plan) -> (delivery, plan) ------------------------------------------
+# --- eleven traps: (rows, plan) -> (delivery, plan) ------------------------------------------
 
 
 def laid_out(rows, plan):

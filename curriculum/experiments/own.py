@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import difficulty
+from .. import __version__, difficulty
 from ..data import columns
 from ..files import digest
 from ..ordering.plan import Plan
@@ -136,14 +136,18 @@ def asked(words) -> Experiment:
 
 def about(data: OwnData, scorer: str, e: Experiment, plan: Plan, audit="") -> str:
     """What to report with a result: five lines, from which the order can be made again."""
-    code = custom.load(scorer).sha256[:16] if custom.is_custom(scorer) else ""
-    name = custom.load(scorer).name if code else scorer
+    name = scorer
+    if custom.is_custom(scorer):
+        mine = custom.load(scorer)
+        name = f"{mine.name}, file {mine.sha256[:16]}"
+    elif scorer in difficulty.SCORERS:
+        name = f"{scorer} of curriculum {__version__}"
     options = "".join(f" {k}={v}" for k, v in e.options.items())
     own = f", file {e.code['schedule'][:16]}" if "schedule" in e.code else ""
     return "\n".join(
         [
             f"data: {len(data.texts):,} texts, {data.digest[:16]}",
-            f"scores: {name}{', file ' + code if code else ''}, cut {e.cut}",
+            f"scores: {name}, cut {e.cut}",
             f"order: {e.spec['schedule']}{options}{own}, seed {plan.seed}",
             f"plan: {plan.steps:,} steps of {plan.batch}, {plan.digest[:16]}",
             f"audit: {audit or 'not run'}",
