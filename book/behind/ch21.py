@@ -231,6 +231,16 @@ def brief(text):
     return text
 
 
+def made(kept):
+    """Print where a result came from: packages, commit, Python, date."""
+    about = kept["provenance"]
+    found = kept.get("versions") or {"torch": about["versions"]["torch"]}
+    print(", ".join(" ".join(pair) for pair in found.items()))
+    print(
+        f"commit {about['commit']}, Python {about['python']}, {about['date']}"
+    )
+
+
 # --- gradients of ranks -------------------------------------------------------------------
 
 

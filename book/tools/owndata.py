@@ -146,7 +146,8 @@ def write_scores():
             }
         )
         print(name, len(texts), flush=True)
-    keep("scores", "functions of real Python packages, scored", {"rows": rows})
+    about = {"rows": rows, "versions": {r["corpus"]: r["version"] for r in rows}}
+    keep("scores", "functions of real Python packages, scored", about)
 
 
 def human_eval():
