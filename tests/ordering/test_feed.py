@@ -167,7 +167,7 @@ def flat(plan):
     "what the loader did is named",
     "'the programs of the run in another order'",
 )
-def test_shuffle(plan):
+def test_a_loader_that_shuffles_data_laid_out(plan):
     found = fed(DataLoader(flat(plan), B, shuffle=True, collate_fn=inputs_of), plan)
     assert found.cause.name == "reshuffled"
     assert fed(DataLoader(flat(plan), B, collate_fn=inputs_of), plan).ok
@@ -187,7 +187,7 @@ def grouped(rows, size, seed=0):
     "an order by length is named as such",
     "'in steps of programs of like length'; 'sorted by their length, long ones first'",
 )
-def test_orders_by_length(plan):
+def test_an_order_by_length_is_named(plan):
     rows = flat(plan)
     loader = DataLoader(rows, B, sampler=grouped(rows, B), collate_fn=inputs_of)
     found = fed(loader, plan).cause
@@ -240,7 +240,7 @@ def test_packed_rows_are_taken_apart(plan):
     "programs in packed rows are recognised, and the order is named",
     "'in another order, in 30 steps in place of 20, sorted by their length'",
 )
-def test_packing_that_sorts(plan):
+def test_packing_that_sorts_by_length(plan):
     order = plan.table.ravel()
     order = order[np.argsort([-len(ROWS[i]) for i in order], kind="stable")]
     recorder = A.Recorder(dict(enumerate(ROWS)))
@@ -270,7 +270,7 @@ class Stream(IterableDataset):
     "what the loader did is named",
     "'every batch came twice'; with each worker's own steps the plan is delivered",
 )
-def test_streams_of_workers(plan):
+def test_each_worker_of_a_stream_starts_anew(plan):
     table = plan.table.tolist()
     stream = DataLoader(Stream(table, False), batch_size=None, num_workers=2)
     assert fed(stream, plan).cause.text == "every batch came twice"
@@ -297,7 +297,7 @@ def ranks_of(rows, world, batch, **options):
     "what the ranks did together is named",
     "'in another order'; 'filled up with 1 row of the first'; 'every row came twice'",
 )
-def test_distributed_samplers(plan):
+def test_what_a_distributed_sampler_deals_out(plan):
     assert A.audit(ranks_of(flat(plan), 2, B // 2, shuffle=False), plan).ok
     found = A.audit(ranks_of(flat(plan), 2, B // 2), plan)
     assert found.cause.name == "reshuffled"
@@ -345,12 +345,12 @@ def one_process(steps):
 
 
 @pytest.mark.fault(
-    "Plan",
+    "Audit",
     "two processes with gloo, and a run that stops with two and goes on alone",
     "together they deliver the planned rows, and average to the gradients of one process",
     "delivered as planned; gradients agree to 1e-12",
 )
-def test_real_processes(plan, tmp_path):
+def test_processes_share_a_plan(plan, tmp_path):
     short = plan.table[::3][:6]
     wanted = np.stack(list(one_process(short)))
     seen, first = ranks.run(tmp_path / "2", ROWS, short, 2, stop=4)
