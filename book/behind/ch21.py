@@ -6,6 +6,8 @@
   `draw_shares` shows the rows of some steps by rank; `draw_strips` whole deliveries.
 """
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -235,7 +237,8 @@ def made(kept):
     """Print where a result came from: packages, commit, Python, date."""
     about = kept["provenance"]
     found = kept.get("versions") or {"torch": about["versions"]["torch"]}
-    print(", ".join(" ".join(pair) for pair in found.items()))
+    said = ", ".join(" ".join(pair) for pair in found.items())
+    print(textwrap.fill(said, 70, break_long_words=False))
     print(
         f"commit {about['commit']}, Python {about['python']}, {about['date']}"
     )
