@@ -28,6 +28,7 @@ from curriculum.ordering.feed import PlanBatchSampler
 from curriculum.ordering.recorder import Recorder
 
 ROOT = Path(__file__).resolve().parents[2]
+LOOPBACK = {"linux": "lo", "darwin": "lo0"}  # this machine, and no other
 
 
 def collate(rows):
@@ -100,9 +101,9 @@ def run(folder, rows, plan, world, feed="share", loss="step", start=0, stop=None
         "start": start, "stop": stop, "weights": str(weights), "out": str(out),
     }  # fmt: skip
     path = files.write_json(out / "job.json", about)
-    surroundings = os.environ | {
-        "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo",
-    }  # fmt: skip
+    surroundings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    if sys.platform in LOOPBACK:
+        surroundings["GLOO_SOCKET_IFNAME"] = LOOPBACK[sys.platform]
     words = [sys.executable, __file__, str(path)]
     ranks = [
         subprocess.Popen([*words, str(r)], env=surroundings, stderr=subprocess.PIPE)
