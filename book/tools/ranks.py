@@ -5,7 +5,7 @@
 - The processes talk through gloo on this machine, as DistributedDataParallel does on many.
 - The model is a table of V × V logits (next token given this token) in 64-bit floats, so
   that gradients of one and of several processes can be compared to the last digits.
-- `owndata.py` makes the results of chapter 21 with it; a test starts it, too.
+- `owndata.py` makes the results of chapter 18 with it; a test starts it, too.
 """
 
 from __future__ import annotations

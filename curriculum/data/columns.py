@@ -6,7 +6,7 @@
   an error that names the row. Rows are numbered from 0, as the plan numbers them.
 - Nothing is dropped, mended or sorted: an id has to stay the number of its row.
 
-Used by `python -m curriculum score` and `plan`. Chapter 21.
+Used by `python -m curriculum score` and `plan`. Chapter 18.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
 - `planned` cuts the scores into labels and makes the plan, as for the book's programs.
 - `about` is what to report with a result, in five lines: data, scores, order, plan, audit.
 
-`python -m curriculum plan --data` does all of it. Chapter 21 goes through it.
+`python -m curriculum plan --data` does all of it. Chapter 18 goes through it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 - A recorder knows how long rows are. So an order by length is named as such: sorted from
   end to end, or steps of programs of like length, as samplers make them to save padding.
 
-`causes` asks here last, when no hypothesis predicts single steps. Chapter 21 meets each.
+`causes` asks here last, when no hypothesis predicts single steps. Chapter 18 meets each.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@
 - `together` joins what the recorders of all ranks saw, for one audit; `unpacked` takes
   packed rows apart, so that a recorder recognises the programs in them.
 
-Ids of the plan are the numbers (or keys) of rows in the loader's data set. Chapter 21
+Ids of the plan are the numbers (or keys) of rows in the loader's data set. Chapter 18
 feeds several loops with these, and audits each.
 """
 

@@ -1,4 +1,4 @@
-"""Behind chapter 21: loaders that change an order, and pictures of orders.
+"""Behind chapter 18: loaders that change an order, and pictures of orders.
 
 - `TRAPS` are eleven ways in which a training loop feeds something else than its plan. Each
   gives a delivery and the plan it should have followed; nothing is trained.
