@@ -38,6 +38,13 @@ DECIDES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("torch",),
     ),
+    "finetune": (
+        (
+            "files.py", "checks.py", "tensors.py", "data", "ordering/recorder.py",
+            "finetune/data.py", "finetune/loop.py", "finetune/pretrained.py",
+        ),
+        ("torch",),
+    ),
     "results": (
         (
             "files.py", "checks.py", "cores.py", "model.py", "data", "difficulty",

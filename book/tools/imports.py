@@ -28,6 +28,7 @@ FLOORS = (
     ("data",),
     ("difficulty", "training"),
     ("ordering", "evaluation"),
+    ("finetune",),
     ("plots",),
     ("experiments",),
 )
