@@ -40,8 +40,9 @@ DECIDES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "finetune": (
         (
-            "files.py", "checks.py", "tensors.py", "data", "ordering/recorder.py",
-            "finetune/data.py", "finetune/loop.py", "finetune/pretrained.py",
+            "files.py", "checks.py", "tensors.py", "cores.py", "model.py", "data",
+            "difficulty", "training", "ordering", "finetune/data.py",
+            "finetune/loop.py", "finetune/pretrained.py",
         ),
         ("torch",),
     ),

@@ -68,7 +68,9 @@ def encode(tokenizer, item: Item) -> Row:
         for text in (item.question + BETWEEN, item.answer)
     )
     if not item.question.strip() or not answer:
-        raise ValueError(f"item {item.id} has an empty question or answer; leave it out")
+        raise ValueError(
+            f"item {item.id} has an empty question or answer; leave it out"
+        )
     question = [start_token(tokenizer), *question]
     return Row([*question, *answer, tokenizer.eos_token_id], len(question))
 
@@ -168,7 +170,10 @@ def _repairs(corpus, programs, seed) -> dict[int, tuple[str, str]]:
     """{program: (its code with one error, the line as it should be)}."""
     drawn = []  # (program, code with an error, right line)
     for i in programs:
-        rng, lines = Random(f"repair/{seed}/{corpus.codes[i]}"), corpus.codes[i].split("\n")
+        rng, lines = (
+            Random(f"repair/{seed}/{corpus.codes[i]}"),
+            corpus.codes[i].split("\n"),
+        )
         choices = [
             (n, wrong(line))
             for n, line in enumerate(lines)

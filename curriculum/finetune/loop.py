@@ -44,7 +44,9 @@ class Settings:
     """What decides a run beside model, items and plan."""
 
     lr: Annotated[float, Range(1e-8, 1.0)] = 2e-4  # Kim & Lee
-    lr_schedule: Literal["constant", "linear"] = "constant"  # theirs; "linear" ends at 0
+    lr_schedule: Literal["constant", "linear"] = (
+        "constant"  # theirs; "linear" ends at 0
+    )
     rank: Annotated[int, Range(1, 1024)] = 8  # columns of the thin matrices
     alpha: Annotated[float, Range(0, 1e6)] = 16.0  # their product counts alpha / rank
     dropout: Annotated[float, Range(0, 0.99)] = 0.0
@@ -101,14 +103,14 @@ def finetune(
         FloatingPointError: a loss that is not a number; the last checkpoint stays.
     """
     rows = _rows(tokenizer, items, plan)
-    plan = [[int(i) for i in step] for step in plan]
-    who = identity(model, items, plan, settings)
+    steps = [[int(i) for i in step] for step in plan]
+    who = identity(model, items, steps, settings)
     tuned = add_lora(model, settings)
     parameters = {n: p for n, p in tuned.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(
         parameters.values(), lr=settings.lr, weight_decay=settings.weight_decay
     )
-    run = Run(tuned, plan, Recorder({i: row.tokens for i, row in rows.items()}))
+    run = Run(tuned, steps, Recorder({i: row.tokens for i, row in rows.items()}))
     path = None if folder is None else Path(folder) / "finetune.safetensors"
     if path is not None and path.exists():
         try:
@@ -119,17 +121,17 @@ def finetune(
 
     tuned.train()
     device = next(iter(parameters.values())).device
-    for step in range(run.step, min(len(plan), stop_at or len(plan))):
+    for step in range(run.step, min(len(steps), stop_at or len(steps))):
         began = time.perf_counter()
         for group in optimizer.param_groups:
-            group["lr"] = rate(settings, step, len(plan))
-        batch = [rows[i] for i in plan[step]]
+            group["lr"] = rate(settings, step, len(steps))
+        batch = [rows[i] for i in steps[step]]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed * 1_000_003 + step)  # for dropout
             loss = answer_loss(tuned, batch, device, run.recorder)
         if not torch.isfinite(loss):
             raise FloatingPointError(
-                f"the loss of step {step} is {float(loss)}; lower lr ({settings.lr:g})"
+                f"the loss of step {step} is {loss.item()}; lower lr ({settings.lr:g})"
             )
         optimizer.zero_grad()
         loss.backward()
@@ -138,14 +140,14 @@ def finetune(
         optimizer.step()
 
         run.step = step + 1
-        run.losses.append(float(loss))
+        run.losses.append(loss.item())
         run.fed.append([row.tokens for row in batch])
         run.tokens += sum(len(row.tokens) for row in batch)
         run.seconds += time.perf_counter() - began
         if progress:
             progress(run)
         if path is not None and (
-            run.step % settings.save_every == 0 or run.step == len(plan)
+            run.step % settings.save_every == 0 or run.step == len(steps)
         ):
             _save(path, who, run, parameters, optimizer)
     tuned.eval()
@@ -156,7 +158,9 @@ def _rows(tokenizer, items, plan) -> dict[int, Row]:
     """{id: row} of the items; the plan must name no others."""
     rows = {item.id: encode(tokenizer, item) for item in items}
     if len(rows) < len(items):
-        raise ValueError(f"{len(items)} items have {len(rows)} different ids; ids are unique")
+        raise ValueError(
+            f"{len(items)} items have {len(rows)} different ids; ids are unique"
+        )
     if not len(plan) or not all(len(step) for step in plan):
         raise ValueError("plan has no steps, or a step without items")
     for i in (int(i) for step in plan for i in step):

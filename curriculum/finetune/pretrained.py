@@ -83,6 +83,7 @@ def load(
     """
     one_of("attention", attention, ATTENTION)
     transformers = require("transformers")
+    transformers.utils.logging.disable_progress_bar()  # it writes into notebooks
     options = {"attn_implementation": attention, "dtype": torch.float32}
     if four_bit:
         options |= _four_bit(transformers, device)
@@ -124,7 +125,9 @@ def _from_hub(transformers, name, device, options):
 def cache_folder() -> Path:
     """Where unpacked models lie: in $CURRICULUM_CACHE, else in the user's own cache."""
     home = os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
-    return Path(os.environ.get("CURRICULUM_CACHE", Path(home) / "curriculum")) / "models"
+    return (
+        Path(os.environ.get("CURRICULUM_CACHE", Path(home) / "curriculum")) / "models"
+    )
 
 
 def installed(name: str) -> bool:
@@ -179,19 +182,22 @@ def _unpack(transformers, source: Path, path: Path) -> None:
         dtype=torch.float32, **where
     )
     tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
+    write_tensors(path, *_content(model, tokenizer))
+
+
+def _content(model, tokenizer) -> tuple[dict[str, torch.Tensor], dict]:
+    """(weights in 16 bits, note): all that `_assemble` needs."""
     config = model.config.to_dict()
     config.pop("quantization_config", None)  # the weights are no longer in 4 bits
-    names = {n: p for n, p in model.state_dict().items() if n != "lm_head.weight"}
-    if not model.config.tie_word_embeddings:
-        names["lm_head.weight"] = model.lm_head.weight
-    note = {
+    weights = {name: p.half() for name, p in model.state_dict().items()}
+    if model.config.tie_word_embeddings:
+        weights.pop("lm_head.weight", None)  # those of the embedding, once more
+    return weights, {
         "class": type(model).__name__,
         "config": config,
         "tokenizer": tokenizer.backend_tokenizer.to_str(),
         "special": {k: str(v) for k, v in tokenizer.special_tokens_map.items()},
-        "source": source.name,
     }
-    write_tensors(path, {n: p.half() for n, p in names.items()}, note)
 
 
 def _assemble(transformers, tensors, note, device, options):

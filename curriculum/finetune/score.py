@@ -157,32 +157,21 @@ def answers(
 
 def _greedy(model, rows, end: int, most: int) -> list[list[int]]:
     """The tokens that follow each of some rows, up to the end mark or `most` of them."""
-    device, longest = _device(model), max(map(len, rows))
+    longest = max(map(len, rows))
     tokens = torch.zeros(len(rows), longest, dtype=torch.long)  # (B, T)
     mask = torch.zeros_like(tokens)
     for b, row in enumerate(rows):
         tokens[b, longest - len(row) :] = torch.tensor(row)
         mask[b, longest - len(row) :] = 1
-    tokens, mask = tokens.to(device), mask.to(device)
-    places = (mask.cumsum(1) - 1).clamp(min=0)  # padding on the left moves no token
-    said, open_ = [], torch.ones(len(rows), dtype=torch.bool, device=device)
-    past = None
-    for _ in range(most):
-        out = model(
-            input_ids=tokens, attention_mask=mask, position_ids=places,
-            past_key_values=past, use_cache=True, logits_to_keep=1,
-        )  # fmt: skip
-        past = out.past_key_values
-        tokens = out.logits[:, -1].argmax(-1, keepdim=True)  # (B, 1)
-        tokens = torch.where(open_[:, None], tokens, end)
-        said.append(tokens)
-        open_ &= tokens[:, 0] != end
-        if not open_.any():
-            break
-        mask = torch.cat([mask, torch.ones_like(tokens)], 1)
-        places = places[:, -1:] + 1
-    rows_said = torch.cat(said, 1).tolist()
-    return [row[: row.index(end)] if end in row else row for row in rows_said]
+    said = model.generate(
+        tokens.to(_device(model)),
+        attention_mask=mask.to(_device(model)),
+        max_new_tokens=most,
+        do_sample=False,
+        eos_token_id=end,
+        pad_token_id=end,
+    )[:, longest:].tolist()
+    return [row[: row.index(end)] if end in row else row for row in said]
 
 
 def exact(said: Sequence[str], items: Sequence[Item]) -> np.ndarray:

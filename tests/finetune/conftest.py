@@ -40,7 +40,11 @@ def model(tokenizer):
     transformers = pytest.importorskip("transformers", reason="needs transformers")
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
-        vocab_size=len(tokenizer), pad_token_id=1, eos_token_id=1, bos_token_id=0, **SHAPE
+        vocab_size=len(tokenizer),
+        pad_token_id=1,
+        eos_token_id=1,
+        bos_token_id=0,
+        **SHAPE,
     )
     return transformers.LlamaForCausalLM(config).eval()
 
