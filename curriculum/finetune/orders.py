@@ -24,7 +24,7 @@ from ..checks import one_of
 from ..files import hash_order
 from .data import Item, Row, encode
 from .loop import batches
-from .score import answer_logliks, by_length
+from .score import answer_logliks
 
 CRITERIA = ("length", "attention", "loss")
 ORDERS = ("random", *(f"{c}{end}" for c in CRITERIA for end in ("", "-reversed")))
@@ -40,63 +40,63 @@ def loss(model, tokenizer, items: Sequence[Item], batch: int = 16) -> np.ndarray
     return answer_logliks(model, tokenizer, items, batch).loss
 
 
-@torch.no_grad()
-def misplaced_loss(model, tokenizer, items: Sequence[Item], batch: int = 16):
+def attention(model, tokenizer, items: Sequence[Item], progress=None) -> np.ndarray:
+    """(n,) mean standard deviation of the answer tokens' attention weights."""
+    return criteria(model, tokenizer, items, progress)["attention"]
+
+
+def misplaced_loss(model, tokenizer, items: Sequence[Item], progress=None):
     """(n,) the loss with the labels where the released code puts them.
 
     Label j of a row is token j of the *answer*: so the model is asked, while it reads the
     question, for the words of the answer that stand equally far from the beginning.
     """
-    rows, found = [encode(tokenizer, item) for item in items], np.zeros(len(items))
-    device = next(model.parameters()).device
-    for part in by_length([len(row.tokens) for row in rows], batch):
-        longest = max(len(rows[i].tokens) for i in part)
-        tokens = torch.zeros(len(part), longest, dtype=torch.long)  # (B, T)
-        labels = torch.full_like(tokens, -100)
-        for b, i in enumerate(part):
-            row, answer = rows[i].tokens, rows[i].tokens[rows[i].answer_start :]
-            tokens[b, : len(row)] = torch.tensor(row)
-            labels[b, : len(answer)] = torch.tensor(answer)
-        logits = model(input_ids=tokens.to(device), use_cache=False).logits  # (B, T, V)
-        each = F.cross_entropy(
-            logits[:, :-1].transpose(1, 2).float(),
-            labels[:, 1:].to(device),
-            reduction="none",
-        )  # (B, T - 1)
-        counted = (labels[:, 1:] != -100).sum(1).clamp(min=1)
-        found[part] = (each.sum(1).cpu() / counted).numpy()
-    return found
+    return criteria(model, tokenizer, items, progress)["misplaced loss"]
 
 
-def attention(
+def criteria(
     model,
     tokenizer,
     items: Sequence[Item],
     progress: Callable[[int, int], None] | None = None,
-) -> np.ndarray:
-    """(n,) mean standard deviation of the answer tokens' attention weights."""
-    found = []
+) -> dict[str, np.ndarray]:
+    """{"length", "attention", "loss", "misplaced loss": (n,)}, from one pass over each item.
+
+    Args: progress: called with (items so far, items) after every item.
+    """
+    found: dict[str, list] = {name: [] for name in (*CRITERIA, "misplaced loss")}
     for n, item in enumerate(items, 1):
         row = encode(tokenizer, item)
-        found.append(unevenness(attention_maps(model, row), row.answer_start))
+        maps, logits = _read(model, row)
+        tokens = torch.tensor(row.tokens, device=logits.device)
+        answer = tokens[row.answer_start :]  # (A,)
+        found["length"].append(float(len(row.tokens)))
+        found["attention"].append(unevenness(maps, row.answer_start))
+        before = logits[row.answer_start - 1 : -1]  # (A, V): each token's own context
+        found["loss"].append(F.cross_entropy(before, answer).item())
+        early = logits[: len(answer) - 1]  # (A - 1, V): contexts of the question
+        found["misplaced loss"].append(F.cross_entropy(early, answer[1:]).item())
         if progress:
             progress(n, len(items))
-    return np.array(found)
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def attention_maps(model, row: Row) -> torch.Tensor:
+    """(L, H, T, T) attention weights of every layer and head on one row."""
+    return _read(model, row)[0]
 
 
 @torch.no_grad()
-def attention_maps(model, row: Row) -> torch.Tensor:
-    """(L, H, T, T) attention weights of every layer and head on one row."""
+def _read(model, row: Row) -> tuple[torch.Tensor, torch.Tensor]:
+    """(L, H, T, T) attention weights and (T, V) logits of one row."""
     kept = model.config._attn_implementation
     model.set_attn_implementation("eager")  # the fast one keeps no weights
     try:
         tokens = torch.tensor([row.tokens], device=next(model.parameters()).device)
-        maps = model(
-            input_ids=tokens, output_attentions=True, use_cache=False, logits_to_keep=1
-        ).attentions
+        out = model(input_ids=tokens, output_attentions=True, use_cache=False)
     finally:
         model.set_attn_implementation(kept)
-    return torch.stack([layer[0] for layer in maps])  # (L, H, T, T)
+    return torch.stack([layer[0] for layer in out.attentions]), out.logits[0].float()
 
 
 def unevenness(maps: torch.Tensor, answer_start: int) -> float:

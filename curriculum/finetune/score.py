@@ -6,7 +6,9 @@
   those of one row at a time up to rounding (1e-4).
 - `options_loglik` scores the options of a multiple-choice question, per character, so that
   a long option is not at a disadvantage for its length alone.
-- `answers` writes greedily, until the end mark; it pads on the left.
+- `answers` writes greedily, until the end mark. Whether it would write exactly the right
+  answer is known without writing: then each token of the right answer, the end mark too, is
+  the likeliest after those before it. `Scored.exact` says so from the same pass.
 
 Explained in chapter 18.
 """
@@ -30,6 +32,7 @@ class Scored(NamedTuple):
     loglik: np.ndarray  # (n,) sum over the answer's tokens, in nats
     tokens: np.ndarray  # (n,) of the answer
     characters: np.ndarray  # (n,) of the answer
+    exact: np.ndarray  # (n,) True where every token of the answer is the likeliest
 
     @property
     def loss(self) -> np.ndarray:
@@ -61,31 +64,31 @@ def answer_logliks(
     rows = [encode(tokenizer, item) for item in items]
     if not end:
         rows = [Row(row.tokens[:-1], row.answer_start) for row in rows]
-    found = np.zeros(len(rows))
+    found, exact = np.zeros(len(rows)), np.zeros(len(rows), bool)
     for part in by_length([len(row.tokens) for row in rows], batch, progress):
-        found[part] = _logliks(model, [rows[i] for i in part])
+        found[part], exact[part] = _logliks(model, [rows[i] for i in part])
     return Scored(
         found,
         np.array([len(row.tokens) - row.answer_start for row in rows]),
         np.array([len(item.answer) for item in items]),
+        exact,
     )
 
 
 @torch.no_grad()
-def _logliks(model, rows: Sequence[Row]) -> np.ndarray:
-    """(B,) sums over the answers' tokens of a batch."""
+def _logliks(model, rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
+    """(B,) sums over the answers' tokens of a batch; (B,) all of them the likeliest."""
     tokens, targets, mask = pad(rows, _device(model))
     keep = tokens.shape[1] - min(row.answer_start for row in rows) + 1
     logits = model(
         input_ids=tokens, attention_mask=mask, logits_to_keep=keep, use_cache=False
-    ).logits  # (B, keep, V)
+    ).logits[:, :-1]  # (B, keep - 1, V)
+    targets = targets[:, 1 - keep :]
     losses = F.cross_entropy(
-        logits[:, :-1].transpose(1, 2).float(),
-        targets[:, 1 - keep :],
-        ignore_index=IGNORED,
-        reduction="none",
+        logits.transpose(1, 2).float(), targets, ignore_index=IGNORED, reduction="none"
     )  # (B, keep - 1)
-    return -losses.sum(1).cpu().numpy().astype(float)
+    right = (logits.argmax(-1) == targets) | (targets == IGNORED)
+    return -losses.sum(1).cpu().numpy().astype(float), right.all(1).cpu().numpy()
 
 
 def by_length(lengths, batch: int, progress=None):

@@ -44,7 +44,7 @@ def test_attention_maps_are_the_models(model, tokenizer, items):
 )
 def test_the_loss_and_the_misplaced_one(model, tokenizer, items):
     true = orders.loss(model, tokenizer, items)
-    misplaced = orders.misplaced_loss(model, tokenizer, items, batch=7)
+    misplaced = orders.misplaced_loss(model, tokenizer, items)
     row = data.encode(tokenizer, items[3])
     x = torch.tensor([row.tokens])
     labels = torch.full_like(x, -100)
@@ -55,6 +55,13 @@ def test_the_loss_and_the_misplaced_one(model, tokenizer, items):
     labels[0, : row.answer_start] = -100
     assert true[3] == pytest.approx(float(model(x, labels=labels).loss), abs=1e-4)
     assert np.abs(true - misplaced).max() > 0.01
+    seen = []
+    found = orders.criteria(
+        model, tokenizer, items[:5], lambda *done: seen.append(done)
+    )
+    np.testing.assert_allclose(found["loss"], true[:5], atol=1e-4)
+    np.testing.assert_array_equal(found["length"], orders.length(tokenizer, items[:5]))
+    assert seen[-1] == (5, 5)
 
 
 SCORES = {

@@ -59,6 +59,32 @@ def test_greedy_answers_equal_the_plain_loop(model, tokenizer, items):
         assert said == tokenizer.decode(plain, skip_special_tokens=True)
 
 
+@pytest.mark.fault(
+    "Fine-tuning",
+    "exact matches counted without writing answers, from likelihoods alone",
+    "they are those of written answers",
+    "equal, for right and for wrong answers",
+)
+def test_exact_matches_are_those_of_written_answers(model, tokenizer, items):
+    with torch.no_grad():
+        model.lm_head.weight.mul_(20)
+        model.lm_head.weight[0] = 0  # never says the start mark,
+        model.lm_head.weight[tokenizer.eos_token_id] *= 4  # and often the end mark
+    asked = [i.question for i in items]
+    said = score.answers(model, tokenizer, asked, most=40)
+    mine = [
+        data.Item(n, q, a)
+        for n, (q, a) in enumerate(zip(asked, said, strict=True))
+        if 0 < len(a) < 40 and a == a.strip()
+    ]
+    assert len(mine) > 5
+    mine += [data.Item(99, i.question, i.answer + "x") for i in mine[:3]]
+    found = score.answer_logliks(model, tokenizer, mine, batch=4).exact
+    again = score.answers(model, tokenizer, [i.question for i in mine], most=40)
+    assert found.tolist() == score.exact(again, mine).tolist()
+    assert found.sum() == len(mine) - 3
+
+
 def test_an_answer_ends_at_the_end_mark_or_after_the_most(tokenizer):
     end = tokenizer.eos_token_id
 
