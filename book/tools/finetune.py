@@ -10,6 +10,7 @@ checkpoint; a finished one is a file and is not done again.
 
 import argparse
 import dataclasses
+import functools
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import torch
 from curriculum import files
 from curriculum.data.corpus import Corpus, CorpusSpec, build, split
 from curriculum.evaluation.answers import deflate
-from curriculum.finetune import data, loop, orders, pretrained, score
+from curriculum.finetune import data, frozen, loop, orders, pretrained, score
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "finetune"
 ORDERS = orders.ORDERS
@@ -33,7 +34,8 @@ class Design:
     variant: str = "july-az"
     programs: int = 4_000
     corpus_seed: int = 18
-    items: int = 160  # drawn for a seed, kinds in turns
+    frozen: int = 20  # of the model's 30 layers, from the lowest; the others are adapted
+    items: int = 240  # drawn for a seed, kinds in turns
     pool: int = 900  # training programs they are drawn from
     longest: int = 64  # tokens of an item
     epochs: int = 1
@@ -52,10 +54,12 @@ class Study:
         spec = CorpusSpec(design.programs, "ALL", design.variant, design.corpus_seed)
         self.corpus: Corpus = build(spec)
         self.model, self.tokenizer = pretrained.load(design.model)
+        self.digest = pretrained.model_digest(self.model)
         sides = split(self.corpus, shares=(0.6, 0.0, 0.4))
         self.pool = self._fit(data.make_items(self.corpus, sides.train[: design.pool]))
         asked = {"predict": design.test, "repair": design.others}
         asked["explain"] = design.others
+        self.model = frozen.remember_lower(self.model, design.frozen)
         self.tests = []
         for kind, n in asked.items():
             found = self._fit(data.make_items(self.corpus, sides.test, [kind]))[:n]
@@ -82,15 +86,15 @@ class Study:
         """The criteria of a seed's items, from the model before fine-tuning."""
         path = RESULTS / f"items_s{seed}.json"
         if not path.exists():
-            items = self.drawn(seed)
-            found = orders.criteria(self.model, self.tokenizer, items)
+            items, whole = self.drawn(seed), pretrained.load(self.design.model)[0]
+            found = orders.criteria(whole, self.tokenizer, items)
             note = {
                 "what": "what the base model makes of the items that a seed draws",
                 "seed": seed,
                 "design": dataclasses.asdict(self.design),
                 "items": data.as_json(items),
                 "criteria": {k: v.tolist() for k, v in found.items()},
-                "model": pretrained.model_digest(self.model),
+                "model": self.digest,
                 "provenance": provenance(),
             }
             files.write_json(path, note)
@@ -129,6 +133,7 @@ class Study:
             "order": order,
             "seed": seed,
             "design": dataclasses.asdict(d),
+            "model": self.digest,
             "identity": who,
             "audit": {"steps": audit.steps, "ok": audit.ok, "text": str(audit)},
             "losses": [round(x, 5) for x in run.losses],
@@ -170,7 +175,7 @@ class Study:
                 "design": dataclasses.asdict(self.design),
                 "items": data.as_json(self.tests),
                 "base": self.test(self.model),
-                "model": pretrained.model_digest(self.model),
+                "model": self.digest,
                 "provenance": provenance(),
             }
             files.write_json(path, note)
@@ -192,9 +197,9 @@ def main():
     parser.add_argument("--trial", action="store_true", help="the random arm alone")
     words = parser.parse_args()
     torch.set_num_threads(1)
-    study = Study(Design())
+    study, show = Study(Design()), functools.partial(print, flush=True)
     if words.trial:
-        record = study.run("random", 1000)  # a seed that the study does not use
+        record = study.run("random", 1000, show)  # a seed that the study does not use
         print(record["results"], record["cost"], sep="\n")
         return
     study.tests_file()
@@ -202,7 +207,7 @@ def main():
         for order in ORDERS:
             path = RESULTS / f"{order}_s{seed}.json"
             if not path.exists():
-                record = study.run(order, seed, lambda line: print(line, flush=True))
+                record = study.run(order, seed, show)
                 print(files.write_json(path, record).name, flush=True)
 
 
