@@ -62,7 +62,7 @@ class Study:
         self.model = frozen.remember_lower(self.model, design.frozen)
         self.tests = []
         for kind, n in asked.items():
-            found = self._fit(data.make_items(self.corpus, sides.test, [kind]))[:n]
+            found = self._fit(data.make_items(self.corpus, sides.test[: 3 * n], [kind]))[:n]
             if len(found) < n:
                 raise ValueError(
                     f"{len(found)} test items of {kind}, {n} are asked for"

@@ -77,7 +77,9 @@ def encode(tokenizer, item: Item) -> Row:
 
 def start_token(tokenizer) -> int:
     """What stands before every text: SmolLM2's mark, else the tokenizer's own."""
-    marked = tokenizer.get_vocab().get(START)
+    marked = tokenizer.convert_tokens_to_ids(START)  # or that of unknown words
+    if marked is not None and tokenizer.convert_ids_to_tokens(marked) != START:
+        marked = None
     for token in (marked, tokenizer.bos_token_id, tokenizer.eos_token_id):
         if token is not None:
             return token

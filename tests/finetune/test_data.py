@@ -118,3 +118,19 @@ def test_a_table_of_ones_own_is_read_or_refused_by_line(tmp_path):
         data.read_items(tmp_path / "none")
     with pytest.raises(ValueError, match="kind is 'sing'"):
         data.make_items(None, [], ["sing"])
+
+
+def test_what_stands_before_every_text(tokenizer):
+    class Other:
+        """A tokenizer without SmolLM2's mark: unknown words are token 3."""
+
+        bos_token_id, eos_token_id = 7, 8
+        convert_tokens_to_ids = staticmethod(lambda word: 3)
+        convert_ids_to_tokens = staticmethod(lambda token: "<unk>")
+
+    assert data.start_token(tokenizer) == 0 and data.start_token(Other()) == 7
+    Other.bos_token_id = None
+    assert data.start_token(Other()) == 8
+    Other.eos_token_id = None
+    with pytest.raises(ValueError, match="neither a start nor an end token"):
+        data.start_token(Other())
