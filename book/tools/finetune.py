@@ -39,7 +39,7 @@ class Design:
     frozen: int = (
         20  # of the model's 30 layers, from the lowest; the others are adapted
     )
-    items: int = 240  # drawn for a seed, kinds in turns
+    items: int = 160  # drawn for a seed, kinds in turns
     pool: int = 900  # training programs they are drawn from
     longest: int = 64  # tokens of an item
     epochs: int = 1
@@ -47,7 +47,7 @@ class Design:
     lr: float = 1e-3
     rank: int = 8
     test: int = 300  # predict items
-    others: int = 40  # test items of each other kind
+    others: int = 30  # test items of each other kind
 
 
 class Study:
