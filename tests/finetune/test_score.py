@@ -78,11 +78,16 @@ def test_exact_matches_are_those_of_written_answers(model, tokenizer, items):
         if 0 < len(a) < 40 and a == a.strip()
     ]
     assert len(mine) > 5
+    right = len(mine)
     mine += [data.Item(99, i.question, i.answer + "x") for i in mine[:3]]
+    mine += [  # the model goes on where this answer ends
+        data.Item(99, i.question, i.answer[:-1]) for i in mine[:right] if i.answer[1:]
+    ]
+    assert len(mine) > right + 3
     found = score.answer_logliks(model, tokenizer, mine, batch=4).exact
     again = score.answers(model, tokenizer, [i.question for i in mine], most=40)
     assert found.tolist() == score.exact(again, mine).tolist()
-    assert found.sum() == len(mine) - 3
+    assert found.sum() == right
 
 
 def test_an_answer_ends_at_the_end_mark_or_after_the_most(tokenizer):
