@@ -69,7 +69,7 @@ def test_exact_matches_are_those_of_written_answers(model, tokenizer, items):
     with torch.no_grad():
         model.lm_head.weight.mul_(20)
         model.lm_head.weight[0] = 0  # never says the start mark,
-        model.lm_head.weight[tokenizer.eos_token_id] *= 4  # and often the end mark
+        model.lm_head.weight[tokenizer.eos_token_id] *= 1.5  # and often the end mark
     asked = [i.question for i in items]
     said = score.answers(model, tokenizer, asked, most=40)
     mine = [
