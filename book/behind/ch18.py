@@ -187,8 +187,8 @@ def draw_lora():
 
 def draw_loss(tokens, start):
     """A row of tokens: which of them are asked for, and which only read."""
-    figure, axes = plt.subplots(figsize=(7, 1.7))
-    width = 14
+    figure, axes = plt.subplots(figsize=(7, 2.1))
+    width = 11
     lines = -(-len(tokens) // width)
     axes.set(xlim=(0, width), ylim=(-lines, 0.1))
     axes.axis("off")
