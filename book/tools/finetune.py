@@ -3,6 +3,7 @@
     python book/tools/finetune.py              # the blocks that are missing, seed by seed
     python book/tools/finetune.py --seeds 1    # the first block alone
     python book/tools/finetune.py --trial      # the random arm alone, to choose sizes by
+    python book/tools/finetune.py --mixed      # the order by loss within each kind of item
     python book/tools/finetune.py --examples   # attention on an easy and on a hard item
     python book/tools/finetune.py --trainer    # what the Trainer of transformers feeds
 
@@ -26,6 +27,7 @@ from curriculum.finetune import data, frozen, loop, orders, pretrained, score
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "finetune"
 ORDERS = orders.ORDERS
+MIXED = ("loss-mixed", "loss-mixed-reversed")  # added later: see Deviations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +114,10 @@ class Study:
     def plan(self, order: str, seed: int) -> list[list[int]]:
         d, scores = self.design, {} if order == "random" else self.measured(seed)
         ids = [item.id for item in self.drawn(seed)]
+        if "-mixed" in order:
+            places = orders.ranked(order.replace("-mixed", ""), scores)
+            places = orders.spread(places, [item.kind for item in self.drawn(seed)])
+            return loop.batches(np.array(ids)[places], d.batch)
         return orders.make_plan(order, ids, scores, d.epochs, d.batch, seed)
 
     def run(self, order: str, seed: int, show=print) -> dict:
@@ -297,6 +303,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3, help="blocks")
     parser.add_argument("--trial", action="store_true", help="the random arm alone")
     parser.add_argument("--examples", action="store_true", help="the two worked items")
+    parser.add_argument("--mixed", action="store_true", help="loss within each kind")
     parser.add_argument("--trainer", action="store_true", help="audits of the Trainer")
     words = parser.parse_args()
     torch.set_num_threads(1)
@@ -311,7 +318,7 @@ def main():
         return examples(study)
     study.tests_file()
     for seed in range(words.seeds):  # whole blocks: a cut leaves no half one behind
-        for order in ORDERS:
+        for order in MIXED if words.mixed else ORDERS:
             path = RESULTS / f"{order}_s{seed}.json"
             if not path.exists():
                 record = study.run(order, seed, show)

@@ -124,6 +124,23 @@ def ranked(order: str, scores: dict[str, np.ndarray]) -> np.ndarray:
     return np.argsort(-values if descending else values, kind="stable")
 
 
+def spread(places: np.ndarray, groups: Sequence) -> np.ndarray:
+    """The same order within each group of items, with the groups spread evenly.
+
+    Where a criterion tells kinds of items apart, its order is one of kinds. Spread evenly,
+    every part of the order has about the same share of each kind.
+
+    Args: places: (n,) positions in some order, as `ranked` gives them. groups: (n,) the group
+        of each position.
+    """
+    groups = np.asarray(groups)[places]  # (n,) in the order given
+    at = np.empty(len(places))
+    for group in np.unique(groups):
+        mine = np.flatnonzero(groups == group)
+        at[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+    return np.asarray(places)[np.argsort(at, kind="stable")]
+
+
 def make_plan(
     order: str,
     ids: Sequence[int],

@@ -98,3 +98,16 @@ def test_random_is_reshuffled_and_an_order_repeats():
     assert plan == [[10, 12, 13], [11], [10, 12, 13], [11]]
     with pytest.raises(ValueError, match="epochs is 0"):
         orders.make_plan("random", ids, epochs=0)
+
+
+def test_groups_are_spread_evenly_and_keep_their_order():
+    places = np.array([5, 0, 3, 1, 4, 2, 7, 6])
+    groups = ["a", "b", "a", "a", "b", "a", "a", "a"]
+    found = orders.spread(places, groups)
+    assert sorted(found) == list(range(8))
+    for group in "ab":
+        mine = [i for i in found if groups[i] == group]
+        assert mine == [i for i in places if groups[i] == group]
+    where = [n for n, i in enumerate(found) if groups[i] == "b"]
+    assert where == [1, 5]  # a quarter and three quarters of the way
+    assert orders.spread(places, ["a"] * 8).tolist() == places.tolist()
