@@ -10,6 +10,7 @@ from scipy import stats as scipy_stats
 from curriculum import files, plots
 from curriculum.evaluation import stats
 from curriculum.evaluation.answers import inflate
+from curriculum.finetune import orders
 from curriculum.show import interval
 
 STUDY = "results/finetune"
@@ -22,6 +23,10 @@ ORDERS = (
     "loss",
     "loss-reversed",
 )
+MIXED = (
+    "loss-mixed",
+    "loss-mixed-reversed",
+)  # exploratory: by loss within kinds
 KINDS = ("predict", "repair", "explain")
 CRITERIA = ("length", "attention", "loss")
 # order's criterion: colour and marker; a reversed one is hollow and dotted
@@ -78,11 +83,19 @@ class Runs:
                 break
             self.seeds.append(seed)
             self.records += [files.read_json(p, sealed=True) for p in paths]
+        more = [
+            files.found(folder) / f"{order}_s{seed}.json"
+            for order in MIXED
+            for seed in self.seeds
+        ]
+        self.mixed = [
+            files.read_json(p, sealed=True) for p in more if p.exists()
+        ]
 
     def of(self, what, order, kind="predict"):
         """(seeds, items) "exact" or "loss" of an order's test items of a kind."""
         type_ = {"exact": "u1", "loss": "<f4"}[what]
-        mine = [r for r in self.records if r["order"] == order]
+        mine = [r for r in self.records + self.mixed if r["order"] == order]
         table = np.stack(
             [np.frombuffer(inflate(r["answers"][what]), type_) for r in mine]
         )
@@ -90,17 +103,18 @@ class Runs:
 
     @property
     def source(self):
-        """The provenance of the results in one line."""
-        first = self.records[0]
-        dates = {r["provenance"]["date"] for r in self.records}
-        commits = {r["provenance"]["commit"] for r in self.records}
+        """The provenance of the results, in three lines."""
+        every = self.records + self.mixed
+        first = every[0]
+        dates, commits = (
+            ", ".join(sorted({r["provenance"][k] for r in every}))
+            for k in ("date", "commit")
+        )
+        seeds = ", ".join(map(str, self.seeds))
         return (
-            f"study finetune: {len(self.records)} runs, seeds"
-            f" {', '.join(map(str, self.seeds))},"
-            f" {first['audit']['steps']} steps of {first['design']['batch']};"
-            f" commit {', '.join(sorted(commits))};"
-            f" {first['provenance']['hardware']};"
-            f" {', '.join(sorted(dates))}"
+            f"study finetune: {len(every)} runs, seeds {seeds},"
+            f" {first['audit']['steps']} steps of {first['design']['batch']}\n"
+            f"commits {commits}; {first['provenance']['hardware']}; {dates}"
         )
 
 
@@ -122,6 +136,32 @@ def contrasts(runs, what="exact", kind="predict"):
             ORDERS[1:], found, held, student, strict=True
         )
     ]
+
+
+def last_kinds(runs, order, seed, steps=5):
+    """{kind: share} of the items in the last steps of a run."""
+    kept = files.read_json(f"{STUDY}/items_s{seed}.json", sealed=True)
+    kind = {item["id"]: item["kind"] for item in kept["items"]}
+    scores = {k: np.array(v) for k, v in kept["criteria"].items()}
+    batch = runs.records[0]["design"]["batch"]
+    plan = orders.make_plan(order, list(kind), scores, 1, batch, seed)
+    last = [kind[i] for step in plan[-steps:] for i in step]
+    return {k: last.count(k) / len(last) for k in KINDS}
+
+
+def by_kind(runs, names):
+    """Rows of order, exact in % by kind (mean over seeds), and predictions at the end."""
+    rows = []
+    for order in names:
+        shares = [100 * runs.of("exact", order, kind).mean() for kind in KINDS]
+        ends = "–"
+        if order not in MIXED:
+            ends = np.mean(
+                [last_kinds(runs, order, s)["predict"] for s in runs.seeds]
+            )
+            ends = f"{ends:.0%}"
+        rows.append((order, *shares, float(np.mean(shares)), ends))
+    return rows
 
 
 def spearman(x, y):
@@ -188,7 +228,7 @@ def draw_lora():
 def draw_loss(tokens, start):
     """A row of tokens: which of them are asked for, and which only read."""
     figure, axes = plt.subplots(figsize=(7, 2.1))
-    width = 11
+    width = 10
     lines = -(-len(tokens) // width)
     axes.set(xlim=(0, width), ylim=(-lines, 0.1))
     axes.axis("off")
