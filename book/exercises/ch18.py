@@ -15,7 +15,7 @@ def targets(function: callable):
         wanted = [IGNORED] * start + tokens[start:]
         found = _numbers(function(list(tokens), start))
         if found != wanted:
-            return f"{tokens}, answer from {start}: {found}, wanted {wanted}."
+            return f"{tokens}, answer from {start}: wanted {wanted}."
     return "Right: the question has no part in the loss, the end mark has."
 
 
@@ -43,7 +43,7 @@ def merged(function: callable):
         wanted = W @ x + alpha / r * (B @ (A @ x))
         if not torch.allclose(found @ x, wanted):
             return (
-                f"With rank {r} and α = {alpha:g} your matrix is another one."
+                f"Rank {r}, α = {alpha:g}: another matrix."
                 " What does the layer add to W x?"
             )
     return "Right: after training, the two thin matrices cost nothing more."
