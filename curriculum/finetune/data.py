@@ -10,7 +10,7 @@
 - `encode` marks where the answer begins: the loss, the score and two of the three published
   orders look at the answer's tokens alone.
 
-The instruction format is a plain text of our own. Explained in chapter 18.
+The instruction format is a plain text of our own. Explained in chapter 19.
 """
 
 from __future__ import annotations

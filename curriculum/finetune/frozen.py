@@ -7,7 +7,7 @@
 - A text is computed by itself, whatever its batch, so a resumed run has the same bits.
 - For models built like Llama, for training and scoring; not for writing answers.
 
-Explained in chapter 18.
+Explained in chapter 19.
 """
 
 from __future__ import annotations

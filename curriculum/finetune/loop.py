@@ -9,7 +9,7 @@
 - A run that was killed goes on from its checkpoint and ends with the same bits on the same
   machine. A folder that holds another run is refused, and the error says what differs.
 
-Papers: Hu et al. (2022) for LoRA, Kim & Lee (2024) for the recipe. Explained in chapter 18.
+Papers: Hu et al. (2022) for LoRA, Kim & Lee (2024) for the recipe. Explained in chapter 19.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@
 - `misplaced_loss` is what the released code computes in place of the loss: the answer's
   tokens stand as labels at the *beginning* of the row.
 
-Source: Kim & Lee (2024), arXiv 2405.07490, and its released code. Explained in chapter 18.
+Source: Kim & Lee (2024), arXiv 2405.07490, and its released code. Explained in chapter 19.
 """
 
 from __future__ import annotations

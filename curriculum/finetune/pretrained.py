@@ -9,7 +9,7 @@
 - Any other name is looked up on the hub of Hugging Face, as `transformers` does.
 - Weights are in 32 bits on a processor, which gains nothing from fewer.
 
-Model: SmolLM2 (Ben Allal et al. 2025, arXiv 2502.02737), Apache-2.0. Chapter 18.
+Model: SmolLM2 (Ben Allal et al. 2025, arXiv 2502.02737), Apache-2.0. Chapter 19.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
   answer is known without writing: then each token of the right answer, the end mark too, is
   the likeliest after those before it. `Scored.exact` says so from the same pass.
 
-Explained in chapter 18.
+Explained in chapter 19.
 """
 
 from __future__ import annotations

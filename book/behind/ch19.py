@@ -1,4 +1,4 @@
-"""Behind chapter 18: the records of the fine-tuning study, and the figures."""
+"""Behind chapter 19: the records of the fine-tuning study, and the figures."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Chapter 18: answers kept apart from results agree with them; half blocks are left out."""
+"""Chapter 19: answers kept apart from results agree with them; half blocks are left out."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 BOOK = Path(__file__).parents[2] / "book"
 sys.path.insert(0, str(BOOK))
-from behind import ch18  # noqa: E402
+from behind import ch19  # noqa: E402
 from curriculum.finetune import orders  # noqa: E402
 
 RESULTS = BOOK / "results" / "finetune"
@@ -18,12 +18,12 @@ RESULTS = BOOK / "results" / "finetune"
 
 @pytest.fixture(scope="module")
 def runs():
-    return ch18.Runs(RESULTS)
+    return ch19.Runs(RESULTS)
 
 
 def test_kept_answers_agree_with_the_results(runs):
-    for order in ch18.ORDERS:
-        for kind in ch18.KINDS:
+    for order in ch19.ORDERS:
+        for kind in ch19.KINDS:
             for what in ("exact", "loss"):
                 kept = runs.of(what, order, kind).mean(1)
                 told = [
@@ -41,7 +41,7 @@ def test_kept_answers_agree_with_the_results(runs):
     "equal identities but for the plan; plans are those of the kept criteria",
 )
 def test_runs_of_a_seed_differ_in_their_order_alone(runs):
-    assert len(runs.records) == len(ch18.ORDERS) * len(runs.seeds) > 7
+    assert len(runs.records) == len(ch19.ORDERS) * len(runs.seeds) > 7
     for seed in runs.seeds:
         mine = [r for r in runs.records if r["seed"] == seed]
         same = {
@@ -50,7 +50,7 @@ def test_runs_of_a_seed_differ_in_their_order_alone(runs):
         }
         assert len(same) == 1 and len({r["identity"]["plan"] for r in mine}) == 7
         assert all(r["audit"]["ok"] for r in mine)
-        kept = ch18.files.read_json(RESULTS / f"items_s{seed}.json", sealed=True)
+        kept = ch19.files.read_json(RESULTS / f"items_s{seed}.json", sealed=True)
         scores = {k: np.array(v) for k, v in kept["criteria"].items()}
         ids = [item["id"] for item in kept["items"]]
         for r in mine:
@@ -58,25 +58,25 @@ def test_runs_of_a_seed_differ_in_their_order_alone(runs):
             plan = orders.make_plan(
                 r["order"], ids, scores, d["epochs"], d["batch"], seed
             )
-            assert r["identity"]["plan"] == ch18.files.digest(plan)[:16]
+            assert r["identity"]["plan"] == ch19.files.digest(plan)[:16]
             assert len(r["losses"]) == len(plan)
 
 
 def test_no_test_item_is_trained_on(runs):
     tests = {item["program"] for item in runs.tests["items"]}
     assert len(runs.tests["items"]) == 360
-    assert not tests & set(ch18.Items(RESULTS)["program"].tolist())
+    assert not tests & set(ch19.Items(RESULTS)["program"].tolist())
 
 
 def test_half_a_block_is_left_out(runs, tmp_path):
     for path in RESULTS.glob("*.json"):
         shutil.copy(path, tmp_path)
     (tmp_path / f"loss_s{runs.seeds[-1]}.json").unlink()
-    assert ch18.Runs(tmp_path).seeds == runs.seeds[:-1]
+    assert ch19.Runs(tmp_path).seeds == runs.seeds[:-1]
 
 
 def test_a_contrast_is_an_order_minus_random(runs):
-    order, c, p, student, verdict = ch18.contrasts(runs)[0]
+    order, c, p, student, verdict = ch19.contrasts(runs)[0]
     gap = runs.of("exact", order) - runs.of("exact", "random")
     assert order == "length" and c.mean == pytest.approx(gap.mean())
     assert student[0] == pytest.approx(gap.mean()) and verdict != "seen"
@@ -89,6 +89,6 @@ def test_agreement_of_two_orders_turns_attention_round():
 
     x = np.arange(30.0)
     items = Two({"length": x, "attention": -x, "loss": x[::-1]})
-    found = ch18.agreement(items, [("length", "attention"), ("length", "loss")])
+    found = ch19.agreement(items, [("length", "attention"), ("length", "loss")])
     assert found[0][1:] == (pytest.approx(1), 1.0)
     assert found[1][1:] == (pytest.approx(-1), pytest.approx(1 / 3))
