@@ -282,6 +282,22 @@ def bench_arguments(add):
     add("--out", type=place, help="also write the table as JSON")
 
 
+def finetune_arguments(add):
+    table = 'JSONL, one {"question": "text", "answer": "text"} a line'
+    add("table", type=place, help=table)
+    add("--model", default="SmolLM2-135M", help="or a name on the hub, or a folder")
+    orders = "random, length, attention, loss, and these with -reversed"
+    add("--order", default="random", help=orders)
+    add("--epochs", type=PROCESSES, default=2, help="times that each item is shown")
+    add("--batch", type=PROCESSES, default=8, help="items of a step")
+    add("--lr", type=number(float, 1e-8, 1), default=2e-4, help="learning rate")
+    add("--rank", type=number(int, 1, 1024), default=8, help="of LoRA's matrices")
+    add("--seed", type=SEED, default=0, help="of LoRA's first values and of random")
+    add("--device", default="auto", help="auto, cpu, cuda or mps")
+    add("--four-bit", action="store_true", help="4-bit weights (CUDA, bitsandbytes)")
+    add("--out", type=place, required=True, help="folder of adapter and record")
+
+
 def experiment_words(add) -> str:
     """The argument of an experiment's parameters; returns what each of them may be."""
     from .. import difficulty
@@ -642,6 +658,45 @@ def benchmark(a):
         print(write_json(a.out, found))
 
 
+def fine_tune(a):
+    from .. import files
+    from ..checks import one_of
+    from ..finetune import data, loop, orders, pretrained
+    from ..training import choose_device
+
+    one_of("order", a.order, orders.ORDERS)
+    settings = loop.Settings(lr=a.lr, rank=a.rank, alpha=2.0 * a.rank, seed=a.seed)
+    items = data.read_items(a.table)
+    model, tokenizer = pretrained.load(
+        a.model, choose_device(a.device)[0].type, four_bit=a.four_bit
+    )
+    scores = {}
+    if a.order != "random":
+        scores = orders.criteria(model, tokenizer, items, progress)
+    ids = [item.id for item in items]
+    plan = orders.make_plan(a.order, ids, scores, a.epochs, a.batch, a.seed)
+
+    def line(run):
+        if run.step % 10 == 0 or run.step == len(plan):
+            text = f"step {run.step:>6,} of {len(plan):,}  loss {run.losses[-1]:.3f}"
+            print(text, flush=True)
+
+    run = loop.finetune(model, tokenizer, items, plan, settings, a.out, line)
+    print(run.audit)
+    run.model.save_pretrained(a.out)
+    note = {
+        "order": a.order,
+        "model": a.model,
+        "settings": dataclasses.asdict(settings),
+        "plan": plan,
+        "scores": {name: values.tolist() for name, values in scores.items()},
+        "losses": run.losses,
+        "audit": str(run.audit),
+        "provenance": files.provenance(),
+    }
+    print(files.write_json(a.out / "record.json", note))
+
+
 COMMANDS = {
     "generate": (
         generate,
@@ -714,6 +769,12 @@ COMMANDS = {
         tables_arguments,
         "write a study as Parquet and CSV with a codebook",
         "study --out tables",
+    ),
+    "finetune": (
+        fine_tune,
+        finetune_arguments,
+        "fine-tune a pretrained model on a table of yours, in a chosen order",
+        "mine.jsonl --order length --out tuned",
     ),
     "bench": (
         benchmark,
