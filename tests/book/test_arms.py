@@ -84,6 +84,10 @@ def test_a_program_that_asks_nothing_and_one_that_copies():
     assert ch07.question("a = 1\nb = a + a\nprint(b)") == "one, same operand twice"
     assert ch07.question("a = 1\nb = a + 2\nprint(b)") == "one, two operands"
     assert ch07.question("a = 1\nprint(a)") == "no arithmetic"
+    some = ch07.question("a = 1\nb = a + 2\nprint(b * b)")
+    assert some == "several, one of them like that"
+    none = ch07.question("a = 1\nb = a + 2\nprint(b * a)")
+    assert none == "several, none of them like that"
     assert ch07.output_kind("a = 3\nprint(a)", "3").endswith("in the program")
     assert ch07.output_kind("a = 3\nprint(a)", "4") == "another whole number"
     assert ch07.output_kind("a = 3\nprint(a)", "1.5") == "a decimal"
