@@ -153,7 +153,7 @@ def question(code):
         return "no arithmetic"
     if len(found) > 1 or len(re.findall(r"[-+*/]", code)) > 1:
         some = any(left == right for left, _, right in found)
-        return f"several, {'one' if some else 'none'} of them like that"
+        return f"several, {'some' if some else 'none'} same operand twice"
     left, _, right = found[0]
     return SAME if left == right else "one, two operands"
 
