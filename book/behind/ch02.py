@@ -10,7 +10,6 @@ from curriculum import files, plots
 from curriculum.data import tinypy
 from curriculum.data.corpus import CorpusSpec, build
 from curriculum.data.near_duplicates import near_duplicate_key
-from curriculum.evaluation import stats
 
 LOOK = {
     "july": (plots.BLUE, "o", -0.14),
@@ -39,9 +38,9 @@ def show_rules(rules, *symbols):
 
 
 def show_context(*symbols):
-    """Print these context symbols with what they stand for."""
+    """Print context symbols with what they stand for."""
     for symbol in symbols:
-        line = f"{symbol:13} {tinypy.CONTEXT[symbol]}"
+        line = f"{f'<{symbol}>':13} {tinypy.CONTEXT[f'<{symbol}>']}"
         print(textwrap.fill(line, 70, subsequent_indent=" " * 14))
 
 
@@ -173,26 +172,6 @@ def draw_families(families=6, seed=3):
         axes.text(-0.6, 0.62, f"split {title}: training", fontsize=9)
         axes.text(11.8, 0.62, "test", fontsize=9)
         axes.axis("off")
-    plt.show()
-
-
-def draw_leak_levels(leaks):
-    """Leaked test programs by level, with intervals, for two variants."""
-    figure, axes = plt.subplots(figsize=(7, 3.4))
-    for variant, (colour, marker, shift) in LOOK.items():
-        for level, (n, test) in leaks[variant].items():
-            low, high = stats.wilson(n, test)
-            place = tinypy.LEVELS.index(level) + shift
-            label = variant if level == "1.1" else None
-            look = {"color": colour, "marker": marker, "label": label}
-            plots.interval(
-                axes, place, 100 * n / test, 100 * low, 100 * high, **look
-            )
-    names = [f"{level}  {tinypy.MEANING[level]}" for level in tinypy.LEVELS]
-    axes.set_yticks(range(7), names)
-    axes.set(ylim=(6.6, -0.6), xlim=(-1, 50))
-    axes.set_xlabel("renamed near-duplicate in training (% of test programs)")
-    axes.legend(loc="lower right")
     plt.show()
 
 

@@ -7,6 +7,7 @@
 import re
 from collections import Counter
 from functools import cache
+from itertools import islice
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -124,6 +125,11 @@ def perfect(code):
         ways = {way: p for way, p in then.items() if p > 1e-9}
 
 
+def next_chances(prefix):
+    """What may come after a prefix: a Counter of characters with their chances."""
+    return next(islice(perfect(prefix), len(prefix), None))
+
+
 @torch.no_grad()
 def guesses(model, tokenizer, text):
     """The likeliest next character after each prefix, for text[1:], in one pass."""
@@ -169,7 +175,9 @@ def show_guesses(text, guessed):
     for line in text.split("\n"):
         true = line + "\n"
         pairs = zip(guessed[at:], true, strict=False)
-        wrong = "".join(g if g != t else " " for g, t in pairs)
+        wrong = "".join(
+            " " if g == t else g.replace(" ", "␣") for g, t in pairs
+        )
         print("     ", arrow(line))
         if wrong.strip(" "):
             print("   ^  " + arrow(wrong).replace("\n", "⏎").rstrip())
@@ -270,23 +278,6 @@ def draw_belief(p, greedy):
         ylabel="programs",
     )
     axes.legend(loc="center")
-    plt.show()
-
-
-def draw_ladder(ladder):
-    """A score under rules that change one at a time: {name: (share, low, high)}."""
-    figure, axes = plt.subplots(figsize=(7, 2.7))
-    for row, ends in enumerate(ladder.values()):
-        plots.interval(
-            axes, row, *(100 * x for x in ends), marker="o", color=plots.BLUE
-        )
-        axes.text(
-            100 * ends[2] + 0.5, row, f"{100 * ends[0]:.1f}", va="center"
-        )
-    axes.set_yticks(range(len(ladder)), list(ladder))
-    axes.invert_yaxis()
-    axes.set(xlabel="execution, % right")
-    axes.grid(axis="y")
     plt.show()
 
 

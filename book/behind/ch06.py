@@ -49,32 +49,6 @@ def draw_intervals(truth=0.42, programs=100, repeats=60, seed=1):
     plt.show()
 
 
-def draw_coverage(n=60):
-    """How often two intervals cover the truth, by the true accuracy."""
-
-    def covered(way, p):
-        ends = (way(k, n) for k in range(n + 1))
-        return np.array([low <= p <= high for low, high in ends])
-
-    truths = np.linspace(0.5, 0.995, 200)
-    figure, axes = plt.subplots(figsize=(7, 3))
-    for way, colour, dashes in (
-        (textbook, plots.ORANGE, "--"),
-        (stats.wilson, plots.BLUE, "-"),
-    ):
-        chance = (scipy_stats.binom.pmf(range(n + 1), n, p) for p in truths)
-        rates = [
-            x @ covered(way, p) for x, p in zip(chance, truths, strict=True)
-        ]
-        axes.plot(truths, rates, color=colour, linestyle=dashes)
-    axes.text(0.995, 0.985, "Wilson", color=plots.BLUE, ha="right")
-    axes.text(0.945, 0.75, "textbook", color="#9a6a00", ha="right")
-    axes.axhline(0.95, color=plots.INK, linewidth=1)
-    axes.text(0.5, 0.97, "line: the promised 0.95")
-    axes.set(xlabel="true accuracy", ylabel="coverage", ylim=(0.6, 1.01))
-    plt.show()
-
-
 def draw_pairs(left, right, names):
     """Two arms, a line from each run to the run with the same seed; then differences."""
     figure, pair = plt.subplots(1, 2, figsize=(7, 3.2), width_ratios=(1.6, 1))

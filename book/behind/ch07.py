@@ -44,33 +44,6 @@ def padding(batch):
     return 1 - real / sum(targets.numel() for _, targets in batch)
 
 
-def draw_batch(batch):
-    """A step as it is computed: characters, padding, and what is not computed."""
-    picture = np.zeros((64, max(inputs.shape[1] for inputs, _ in batch)))
-    top = 0
-    for inputs, targets in batch:
-        part = picture[top : top + len(inputs), : inputs.shape[1]]
-        part[:] = np.where(targets == IGNORE, 1, 2)
-        top += len(inputs)
-    _, axes = plt.subplots(figsize=(7, 2.8))
-    look = {
-        "cmap": "Greys",
-        "vmin": 0,
-        "vmax": 2.6,
-        "interpolation": "nearest",
-    }
-    axes.imshow(picture, aspect="auto", **look)
-    for x, y, text, colour in (
-        (12, 30, "characters", "white"),
-        (145, 59, "padding", "black"),
-        (105, 30, "not computed", "black"),
-    ):
-        axes.text(x, y, text, color=colour, va="center")
-    axes.set(xlabel="position in the row", ylabel="row of the batch")
-    axes.grid(False)
-    plt.show()
-
-
 def rates(plan, name):
     """(S,) the learning rate of each step under the schedule `name`."""
     settings = TrainConfig(lr=3e-3, lr_schedule=name)
@@ -106,8 +79,8 @@ def rates_table(plans):
     for title, plan in plans.items():
         for name in RATES:
             parts = np.split(rates(plan, name) == 3e-3, plan.starts[1:-1])
-            high = ", ".join(f"{part.sum()} of {len(part)}" for part in parts)
-            rows.append((title, name, high))
+            high = [f"{part.sum()} of {len(part)}" for part in parts]
+            rows.append((title, name, *high, *[None] * (3 - len(high))))
     return rows
 
 
@@ -179,7 +152,8 @@ def question(code):
     if not found:
         return "no arithmetic"
     if len(found) > 1 or len(re.findall(r"[-+*/]", code)) > 1:
-        return "two operations or more"
+        some = any(left == right for left, _, right in found)
+        return f"several, {'some' if some else 'none'} same operand twice"
     left, _, right = found[0]
     return SAME if left == right else "one, two operands"
 
@@ -215,6 +189,20 @@ def kinds_table(corpus, ids, right):
         whole, ("arithmetic in the program", "programs", "model", "copier"),
         "Test programs that are executed right.",
         {"model": ".0%", "copier": ".0%"},
+    )  # fmt: skip
+
+
+def audits_table(audits):
+    """Audits {name: Audit} as a table, without their causes."""
+    return show_table(
+        [
+            (name, a.wrong_steps, a.first_wrong, f"{a.inversion_share:.1%}",
+             a.repeats, a.omissions, a.unknown_rows)
+            for name, a in audits.items()
+        ],
+        ("loader", "steps wrong", "the first", "inversions", "repeats",
+         "omissions", "unknown"),
+        "Audits of 700 steps of 64 programs.",
     )  # fmt: skip
 
 

@@ -4,11 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from behind.arms import LABELS, forgetting, loss_axis
+from behind.arms import LABELS, final, forgetting, loss_axis
 from curriculum import plots, training
 from curriculum.evaluation import evaluate, stats
-from curriculum.evaluation.answers import TASKS
-from curriculum.experiments import records
 from curriculum.model import GPT, config
 from curriculum.show import show_table
 from curriculum.training import Programs, TrainConfig, TrainState
@@ -24,13 +22,9 @@ def stopped(arm, step):
 KINDS = {"assignment": "abcde", "print": "p", "if": "i", "for": "f"}
 
 
-def second_lines(models, data, n=100):
-    """How second lines begin: in training programs, and as models expect them.
-
-    Args: models: {name: model}, asked after the first lines of `n` easy programs.
-    """
-    codes, tokenizer = data.corpus.codes, data.corpus.tokenizer
-    rows = []
+def programs_begin(data):
+    """How second lines of training programs begin, and what the programs contain."""
+    codes, rows = data.corpus.codes, []
     for label, name in enumerate(LABELS):
         found = [
             codes[i] for i in data.train[data.labels[data.train] == label]
@@ -42,7 +36,21 @@ def second_lines(models, data, n=100):
             np.mean([not {"if", "for"} & w for w in words]),
         )
         shares = (np.mean([c in k for c in first]) for k in KINDS.values())
-        rows.append((f"{name} programs", *shares, *whole))
+        rows.append((name, *shares, *whole))
+    columns = ("programs", *KINDS, "if anywhere", "no if or for")
+    return show_table(
+        rows, columns, "How the second line begins; what programs contain.",
+        dict.fromkeys(columns[1:], ".0%"),
+    )  # fmt: skip
+
+
+def second_lines(models, data, n=100):
+    """How second lines begin, by the probabilities of models.
+
+    Args: models: {name: model}, asked after the first lines of `n` easy programs.
+    """
+    codes, tokenizer = data.corpus.codes, data.corpus.tokenizer
+    rows = []
     easy = data.valid[data.labels[data.valid] == 0][:n]
     for name, model in models.items():
         expected = np.zeros(tokenizer.size)
@@ -52,11 +60,10 @@ def second_lines(models, data, n=100):
                 last = model(torch.from_numpy(line.astype(np.int64))[None])
             expected += last[0, -1].softmax(-1).numpy() / len(easy)
         shares = (expected[tokenizer.encode(k)].sum() for k in KINDS.values())
-        rows.append((name, *shares, None, None))
-    columns = ("", *KINDS, "if anywhere", "no if or for")
+        rows.append((name, *shares))
     return show_table(
-        rows, columns, "How the second line begins; what programs contain.",
-        dict.fromkeys(columns[1:], ".0%"),
+        rows, ("model", *KINDS), "What models expect after an easy first line.",
+        dict.fromkeys(KINDS, ".0%"),
     )  # fmt: skip
 
 
@@ -103,23 +110,20 @@ def draw_two_rates(decayed, restarted):
     plt.show()
 
 
-def draw_accuracies(arm, reference):
-    """Paired differences in accuracy, a panel for each task; ticks are seeds."""
-    _, row = plt.subplots(1, 3, figsize=(7, 2.6), sharex=True, sharey=True)
-    for axes, task in zip(row, TASKS, strict=True):
-        for place, label in enumerate((None, *LABELS)):
-            pair = [
-                [100 * records.accuracy(r, task, label) for r in runs]
-                for runs in (arm, reference)
-            ]
+def draw_gaps(pairs):
+    """Paired differences in final loss, a panel for each label; ticks are seeds."""
+    _, row = plt.subplots(1, 3, figsize=(7, 2.6), sharey=True)
+    for axes, label in zip(row, LABELS, strict=True):
+        for place, (arm, reference) in enumerate(pairs.values()):
+            pair = [list(map(final(label), runs)) for runs in (arm, reference)]
             gap = stats.paired(*pair)
             look = {"marker": "s", "color": plots.VERMILION}
             plots.interval(axes, place, gap.mean, gap.low, gap.high, **look)
             axes.plot(np.subtract(*pair), [place] * 3, "|", color=plots.INK)
         axes.axvline(0, color=plots.INK, linewidth=1)
-        axes.set(title=task)
-    row[1].set_xlabel("difference in accuracy (points)")
-    row[0].set_yticks(range(4), ("all", *LABELS))
+        axes.set(title=label)
+    row[1].set_xlabel("difference in final loss (nats)")
+    row[0].set_yticks(range(len(pairs)), list(pairs))
     row[0].invert_yaxis()
     plt.show()
 

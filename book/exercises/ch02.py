@@ -1,5 +1,6 @@
 """Checks of the exercises in "Programs as data"."""
 
+import math
 import re
 from random import Random
 
@@ -27,6 +28,22 @@ def verdict(verdict: dict[str, bool]):
         if verdict[statement] is not right:
             return f"{statement}: think again; {ask}."
     return "Right, all five."
+
+
+@check
+def nats(value: float):
+    if value is None:
+        return "Enter a number for my_nats."
+    right = 1.5 * math.log(2)
+    if abs(value - right) < 0.006:
+        return "Right."
+    if abs(value - 4 * right) < 0.02:
+        return "That is the sum over four letters; divide by four."
+    if abs(value - 1.5) < 0.006:
+        return "That is in bits. Nats use the natural logarithm."
+    if abs(value - math.log(3)) < 0.006:
+        return "That is the model that knows the alphabet only."
+    return f"{value} is not it. Write -ln p under each letter."
 
 
 @check

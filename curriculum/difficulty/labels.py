@@ -5,8 +5,8 @@ Notable points:
 - `label` cuts scores into easy (0), medium (1) and hard (2), either at fixed
   thresholds or into three parts of nearly equal size.
 - Programs with equal scores always get the same label.
-- `agreement` compares rankings (Spearman, Kendall) and what a curriculum would do
-  with them: the share of programs whose label flips.
+- `agreement` compares rankings (Spearman's rho) and what a curriculum would do with
+  them: the share of programs whose label flips.
 
 The thresholds 2 and 4 are those that a summary of Naïr, Yamani, Lhadj and Baghdadi
 (2024) reports; the labels they give depend on the tool that counts. Chapter 3.
@@ -96,20 +96,18 @@ class Agreement:
 
     names: tuple[str, ...]
     spearman: np.ndarray  # (K, K) rank correlation, ties share their mean rank
-    kendall: np.ndarray  # (K, K) tau-b
     flips: np.ndarray  # (K, K) share of programs whose tertile label differs
     programs: int  # compared
     dropped: int  # left out: at least one scorer had no score for them
 
     def pair(self, a: str, b: str) -> dict[str, float]:
-        """The three numbers for two scorers."""
+        """Both numbers for two scorers."""
         for name in (a, b):
             if name not in self.names:
                 raise ValueError(f"no scorer {name!r} here: choose from {self.names}")
         i, j = self.names.index(a), self.names.index(b)
         return {
             "spearman": float(self.spearman[i, j]),
-            "kendall": float(self.kendall[i, j]),
             "flips": float(self.flips[i, j]),
         }
 
@@ -139,13 +137,10 @@ def agreement(table: Mapping[str, Sequence[float]]) -> Agreement:
     labels = np.array([label(row, cut="tertiles") for row in scores])  # (K, N)
     varies = np.ptp(scores, axis=1) > 0  # (K,)
     K = len(names)
-    spearman, kendall = np.full((K, K), np.nan), np.full((K, K), np.nan)
+    spearman = np.full((K, K), np.nan)
     for i in np.flatnonzero(varies):
-        spearman[i, i] = kendall[i, i] = 1.0
+        spearman[i, i] = 1.0
         for j in np.flatnonzero(varies[:i]):
             spearman[i, j] = spearman[j, i] = np.corrcoef(ranks[i], ranks[j])[0, 1]
-            kendall[i, j] = kendall[j, i] = stats.kendalltau(scores[i], scores[j])[0]
     flips = (labels[:, None] != labels[None]).mean(axis=2)  # (K, K)
-    return Agreement(
-        names, spearman, kendall, flips, int(known.sum()), int((~known).sum())
-    )
+    return Agreement(names, spearman, flips, int(known.sum()), int((~known).sum()))

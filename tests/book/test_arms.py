@@ -84,6 +84,10 @@ def test_a_program_that_asks_nothing_and_one_that_copies():
     assert ch07.question("a = 1\nb = a + a\nprint(b)") == "one, same operand twice"
     assert ch07.question("a = 1\nb = a + 2\nprint(b)") == "one, two operands"
     assert ch07.question("a = 1\nprint(a)") == "no arithmetic"
+    some = ch07.question("a = 1\nb = a + 2\nprint(b * b)")
+    assert some == "several, some same operand twice"
+    none = ch07.question("a = 1\nb = a + 2\nprint(b * a)")
+    assert none == "several, none same operand twice"
     assert ch07.output_kind("a = 3\nprint(a)", "3").endswith("in the program")
     assert ch07.output_kind("a = 3\nprint(a)", "4") == "another whole number"
     assert ch07.output_kind("a = 3\nprint(a)", "1.5") == "a decimal"
@@ -119,11 +123,12 @@ def test_second_lines_are_counted_by_their_beginning():
         logits[..., int(tokenizer.encode("p")[0])] = 50.0
         return logits
 
-    rows = {name: rest for name, *rest in ch08.second_lines({"m": model}, data).rows}
-    assert rows["easy programs"] == ["50%", "50%", "0%", "0%", "0%", "100%"]
-    assert rows["medium programs"] == ["0%", "0%", "100%", "0%", "100%", "0%"]
-    assert rows["hard programs"] == ["0%", "0%", "0%", "100%", "0%", "0%"]
-    assert rows["m"][:4] == ["0%", "100%", "0%", "0%"]
+    rows = {name: rest for name, *rest in ch08.programs_begin(data).rows}
+    assert rows["easy"] == ["50%", "50%", "0%", "0%", "0%", "100%"]
+    assert rows["medium"] == ["0%", "0%", "100%", "0%", "100%", "0%"]
+    assert rows["hard"] == ["0%", "0%", "0%", "100%", "0%", "0%"]
+    ((name, *rest),) = ch08.second_lines({"m": model}, data).rows
+    assert name == "m" and rest == ["0%", "100%", "0%", "0%"]
 
 
 def test_replayed_programs_are_those_of_the_last_stage(world):

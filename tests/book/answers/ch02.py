@@ -56,6 +56,7 @@ WRONG = {
         dict.fromkeys("ABCDE", True),
         RIGHTS | {"D": "yes"},
     ],
+    check.nats: [None, "1", 4.16, 1.5, 1.1, 0.69, -1.04, 0.0],
     check.duplicate: [
         (answer, few)
         for answer in (
@@ -109,6 +110,7 @@ WRONG = {
 }
 RIGHT = {
     check.verdict: [RIGHTS, dict(reversed(RIGHTS.items()))],
+    check.nats: [1.04, 1.0397207708399179],
     check.duplicate: [(permuted, few), (lambda code: permuted(code, "edabc"), few)],
     check.side: [(side, codes), (lambda code, seed: str(side(code, seed + 7)), codes)],
     check.rules: [
