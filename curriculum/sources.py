@@ -48,8 +48,8 @@ DECIDES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "results": (
         (
-            "files.py", "checks.py", "cores.py", "model.py", "data", "difficulty",
-            "training", "ordering", "evaluation", "experiments/spec.py",
+            "files.py", "checks.py", "cores.py", "model.py", "kv_cache.py", "data",
+            "difficulty", "training", "ordering", "evaluation", "experiments/spec.py",
             "experiments/experiment.py",
         ),
         (),

@@ -34,11 +34,21 @@ def copy(tmp_path):
 @pytest.mark.parametrize(
     "file, old, new, changes",
     [
-        ("model.py", "nn.GELU()", "nn.ReLU()", {"training", "results"}),
-        ("difficulty/metrics.py", "return ", "return 1.0 * ", {"scores", "results"}),
+        ("model.py", "nn.GELU()", "nn.ReLU()", {"training", "finetune", "results"}),
+        (
+            "difficulty/metrics.py",
+            "return ",
+            "return 1.0 * ",
+            {"scores", "finetune", "results"},
+        ),
         ("data/tinypy.py", "rng", "generator", {*sources.DECIDES}),
         ("evaluation/tasks.py", "return ", "return  ", {"results"}),
-        ("training/config.py", "0.1**drops", "0.2**drops", {"training", "results"}),
+        (
+            "training/config.py",
+            "0.1**drops",
+            "0.2**drops",
+            {"training", "finetune", "results"},
+        ),
         ("model.py", '"""Characters in', '"""Letters in', set()),
         ("data/corpus.py", "# programs\n", "# of them\n", set()),
         ("files.py", "\n\n\n", "\n\n\n\n", set()),

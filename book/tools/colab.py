@@ -42,13 +42,23 @@ ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 OUT = ROOT / "_build" / "colab"
 TEMPLATE = Path(__file__).with_name("colab_cell.py")
+OF_SINGLE_CHAPTERS = ("finetune", "mobile")  # rooms that no other room imports
 LINE = 120  # characters of base64 in a line
 ONLY_FOR_SWEEPS = {"papermill", "nbformat"}  # of the package's dependencies
 
 
-def package() -> tuple[Path, ...]:
-    """The files of the package, the same in every notebook."""
-    return tuple(sorted((ROOT / "curriculum").rglob("*.py")))
+def package(name: str) -> tuple[Path, ...]:
+    """The files of the package; rooms of single chapters where the notebook uses them."""
+    paths = [BOOK / name, *helpers(name)]
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    left_out = [
+        room for room in OF_SINGLE_CHAPTERS if f"curriculum.{room}" not in texts
+    ]
+    return tuple(
+        path
+        for path in sorted((ROOT / "curriculum").rglob("*.py"))
+        if path.relative_to(ROOT).parts[1] not in left_out
+    )
 
 
 def own_files(name: str) -> tuple[Path, ...]:
@@ -130,7 +140,7 @@ def needed(nb) -> list[str]:
 def cell_source(nb, name: str) -> str:
     """Source of the cell that takes the place of the install cell."""
     texts = []
-    for paths in (package(), own_files(name)):
+    for paths in (package(name), own_files(name)):
         text = base64.b64encode(archive(paths)).decode()
         texts.append("\n".join(re.findall(f".{{1,{LINE}}}", text)))
     fields = {
@@ -184,7 +194,8 @@ def make(path: Path, folder: Path) -> Path:
 def sizes(path: Path) -> str:
     """One line: how large the twin is, and of what."""
     code, own = (
-        len(archive(paths)) * 4 // 3 for paths in (package(), own_files(path.name))
+        len(archive(paths)) * 4 // 3
+        for paths in (package(path.name), own_files(path.name))
     )
     return (
         f"{path.name}: {path.stat().st_size / 1000:,.0f} kB, of which the package"

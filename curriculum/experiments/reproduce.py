@@ -274,9 +274,10 @@ def reproduce(
 
 
 def studies(results) -> list[str]:
-    """Folders of `results` that hold records, whose names end in the seed."""
-    found = {path.parent.name for path in Path(results).glob("*/*_s[0-9]*.json")}
-    return sorted(found)
+    """Folders of `results` that hold experiments; the names of these end in the seed."""
+    first = {path.parent: path for path in Path(results).glob("*/*_s[0-9]*.json")}
+    # What other chapters train leaves records too, without the spec of an experiment.
+    return sorted(f.name for f, p in first.items() if "spec" in files.read_json(p))
 
 
 def _heading(study, found, chosen, tokens, need):
