@@ -55,7 +55,8 @@ def test_every_notebook_carries_the_package_as_it_is(made):
     package = {p.relative_to(ROOT).as_posix() for p in ROOT.glob("curriculum/**/*.py")}
     for name, path in made.items():
         inside = carried(path)
-        assert package <= set(inside), name
+        wanted = {p.relative_to(ROOT).as_posix() for p in colab.package(path.name)}
+        assert wanted <= package and wanted <= set(inside), name
         for file, content in inside.items():
             assert content == (ROOT / file).read_bytes(), file
         number = name[:2]
