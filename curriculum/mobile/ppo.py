@@ -13,7 +13,6 @@ Chapter 20 explains it.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +41,19 @@ class Settings:
 class Policy(nn.Module):
     """Observation of a user → logits of the user's actions; and the value of a state."""
 
-    def __init__(self, features: int = FEATURES, actions: int = ACTIONS, width: int = 64):
+    def __init__(self, features=FEATURES, actions=ACTIONS, width=64, generator=None):
         super().__init__()
+
+        def layer(inputs, outputs, scale=2**0.5):
+            linear = nn.Linear(inputs, outputs)
+            nn.init.orthogonal_(linear.weight, scale, generator)
+            nn.init.zeros_(linear.bias)
+            return linear
 
         def net(out, scale):
             return nn.Sequential(
-                _layer(features, width), nn.Tanh(), _layer(width, width), nn.Tanh(),
-                _layer(width, out, scale),
+                layer(features, width), nn.Tanh(), layer(width, width), nn.Tanh(),
+                layer(width, out, scale),
             )  # fmt: skip
 
         self.actor = net(actions, 0.01)  # small: all actions begin nearly equal
@@ -57,13 +62,6 @@ class Policy(nn.Module):
     def forward(self, seen) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, U, features) → logits (B, U, actions), values (B,)."""
         return self.actor(seen), self.critic(seen).mean((-2, -1))
-
-
-def _layer(inputs, outputs, scale=2**0.5):
-    layer = nn.Linear(inputs, outputs)
-    nn.init.orthogonal_(layer.weight, scale)
-    nn.init.zeros_(layer.bias)
-    return layer
 
 
 def actor(policy: Policy, generator: torch.Generator | None = None):
@@ -164,8 +162,3 @@ def update(policy, optimizer, rollout: Rollout, generator, settings=Settings()) 
 def optimizer_of(policy, settings=Settings()) -> torch.optim.Adam:
     """Adam as PPO uses it."""
     return torch.optim.Adam(policy.parameters(), lr=settings.rate, eps=1e-5)
-
-
-def settings_dict(settings: Settings) -> dict:
-    """For records."""
-    return dataclasses.asdict(settings)

@@ -21,7 +21,10 @@ import numpy as np
 SIDE = 200  # the map is a square; the library that we follow calls the unit a metre
 EPISODE = 100  # steps of an episode, in the paper and here
 MOST_STATIONS = 3  # what the agent sees and does has room for so many
-REWARDS = ("utility", "connected")  # the paper's mean utility; share of users with a link
+REWARDS = (
+    "utility",
+    "connected",
+)  # the paper's mean utility; share of users with a link
 # field: (lowest, highest, type)
 RANGES = {
     "users": (1, 10, int),
@@ -70,7 +73,9 @@ class Curriculum:
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not 0 < len(self.name) <= 60:
-            raise ValueError(f"name is {self.name!r}; allowed are texts of 1 to 60 letters")
+            raise ValueError(
+                f"name is {self.name!r}; allowed are texts of 1 to 60 letters"
+            )
         if not 0 < len(self.stages) <= 20:
             raise ValueError(
                 f"stages has {len(self.stages)} stages; allowed are 1 to 20; join or drop some"
@@ -89,7 +94,9 @@ def validate(value) -> Curriculum:
     """
     _fields("the curriculum", value, {"name", "stages"}, {"name", "stages"})
     if not isinstance(value["stages"], list):
-        raise ValueError(f"stages is {_short(value['stages'])}; it must be a list of stages")
+        raise ValueError(
+            f"stages is {_short(value['stages'])}; it must be a list of stages"
+        )
     stages = []
     for number, one in enumerate(value["stages"], 1):
         names = {field.name for field in dataclasses.fields(Stage)}
@@ -188,7 +195,9 @@ def _stations(value) -> tuple:
     places = []
     for place in value:
         if not isinstance(place, list | tuple) or len(place) != 2:
-            raise ValueError(f"stations has {_short(place)}; a place is [x, y]; give both")
+            raise ValueError(
+                f"stations has {_short(place)}; a place is [x, y]; give both"
+            )
         places.append(tuple(_number("stations", c, 0, SIDE, float) for c in place))
     return tuple(places)
 

