@@ -113,7 +113,9 @@ def search() -> None:
             n: train.pack(rules.play(act, stage, train.TEST_SEEDS))
             for n, act in how.items()
         }
-        rows.append({"setting": name, "environment": stage.environment, "tests": scores})
+        rows.append(
+            {"setting": name, "environment": stage.environment, "tests": scores}
+        )
         print(name, {n: train.unpack(v).mean().round(4) for n, v in scores.items()})
     value = {"settings": rows, "provenance": files.provenance()}
     files.write_json(FOLDER / "search.json", value)
