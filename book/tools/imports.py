@@ -29,7 +29,7 @@ FLOORS = (
     ("data",),
     ("difficulty", "training"),
     ("ordering", "evaluation"),
-    ("plots",),
+    ("plots", "mobile"),
     ("experiments",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -165,15 +165,16 @@ class Endpoint:
     @classmethod
     def from_environment(cls, **options) -> Endpoint:
         """From $CURRICULUM_LLM_URL, $CURRICULUM_LLM_MODEL and $CURRICULUM_LLM_KEY."""
-        found = [
-            os.environ.get(f"CURRICULUM_LLM_{n}", "") for n in ("URL", "MODEL", "KEY")
-        ]
-        if not all(found[:2]):
+        address, model, key = (
+            os.environ.get(f"CURRICULUM_LLM_{name}", "")
+            for name in ("URL", "MODEL", "KEY")
+        )
+        if not address or not model:
             raise ValueError(
                 "CURRICULUM_LLM_URL or CURRICULUM_LLM_MODEL is not set; set both, such as"
                 " http://127.0.0.1:8000/v1 and the model's name"
             )
-        return cls(*found, **options)
+        return cls(address, model, key, **options)
 
     def __call__(self, request: Request) -> Curriculum:
         """Ask once. Raises: ValueError: no answer, or one that `validate` refuses."""
