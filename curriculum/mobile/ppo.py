@@ -106,8 +106,10 @@ def collect(world, policy: Policy, generator: torch.Generator) -> Rollout:
         reward = torch.from_numpy(np.asarray(reward, np.float32))
         rows.append((seen, actions, log_prob, values, reward))
         seen = torch.from_numpy(after)
-    columns = (torch.stack(column) for column in zip(*rows, strict=True))
-    return Rollout(*columns, policy(seen)[1])
+    states, actions, log_prob, values, rewards = map(
+        torch.stack, zip(*rows, strict=True)
+    )
+    return Rollout(states, actions, log_prob, values, rewards, policy(seen)[1])
 
 
 def advantages(rewards, values, last, discount: float, smoothing: float):
@@ -154,8 +156,8 @@ def update(policy, optimizer, rollout: Rollout, generator, settings=Settings()) 
         order = torch.randperm(len(flat[0]), generator=generator)
         for rows in order.chunk(settings.minibatches):
             optimizer.zero_grad()
-            states, *rest = (column[rows] for column in flat)
-            loss(policy, states, *rest, settings=settings).backward()
+            s, a, old, gain, target = (column[rows] for column in flat)
+            loss(policy, s, a, old, gain, target, settings).backward()
             nn.utils.clip_grad_norm_(policy.parameters(), settings.norm)
             optimizer.step()
 
