@@ -20,6 +20,7 @@ import torch
 from curriculum import files
 from curriculum.mobile import authors, local, ppo, rules, spec, train
 from curriculum.mobile.spec import TARGET, Stage
+from curriculum.mobile.world import World
 
 FOLDER = Path(__file__).parents[1] / "results" / "mobile"
 SEEDS = range(8)
@@ -121,8 +122,31 @@ def search() -> None:
     files.write_json(FOLDER / "search.json", value)
 
 
+def film() -> None:
+    """The same walks under a learner (target only, seed 0, sampled) and under the rule."""
+    run = train.train(authors.target_only, 0, TOTAL)
+    chance = torch.Generator().manual_seed(0)
+    agents = {
+        "learner": ppo.actor(run.policy, chance),
+        "best-signal rule": rules.best_signal,
+    }
+    shown: dict = {}
+    for name, act in agents.items():
+        world = World(TARGET, train.TEST_SEEDS[:1])
+        seen, users, links, utility = world.observe(), [], [], []
+        for _ in range(world.horizon):
+            users.append(np.rint(world.place[0]).astype(int).tolist())
+            seen, reward = world.step(act(seen))
+            links.append((world.links[0] @ [1, 2, 4]).tolist())
+            utility.append(round(float(reward[0]), 2))
+        shown[name] = {"links": links, "utility": utility}
+    stations = [[int(x), int(y)] for x, y in TARGET.stations]
+    value = {"stations": stations, "users": users, "agents": shown}
+    files.write_json(FOLDER / "film.json", {**value, "provenance": files.provenance()})
+
+
 if __name__ == "__main__":
-    work = {"answers": answers, "runs": runs, "search": search}
+    work = {"answers": answers, "runs": runs, "search": search, "film": film}
     if len(sys.argv) != 2 or sys.argv[1] not in work:
         sys.exit(f"say one of {', '.join(work)}")
     torch.set_num_threads(1)
