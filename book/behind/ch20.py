@@ -6,7 +6,9 @@
 """
 
 import html
+import itertools
 import json
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,7 +17,7 @@ from scipy.stats import trim_mean
 from curriculum import files, plots
 from curriculum.evaluation import stats
 from curriculum.mobile import local, train
-from curriculum.mobile.spec import SIDE
+from curriculum.mobile.spec import EPISODE, SIDE, Stage
 from curriculum.mobile.world import THRESHOLD, World
 from curriculum.show import interval
 
@@ -71,9 +73,7 @@ def draw_map(axes, stations, users=(), links=(), names=True):
 def draw_world(world, copy=0):
     """One copy of a world, as it stands."""
     _, axes = plt.subplots(figsize=(4.6, 4.4))
-    draw_map(
-        axes, world.stage.stations, world.place[copy], world.links[copy]
-    )
+    draw_map(axes, world.stage.stations, world.place[copy], world.links[copy])
     axes.set(xlabel="map units", ylabel="map units")
     plt.show()
 
@@ -94,11 +94,11 @@ def draw_stages(curriculum):
 
 def draw_signal():
     """Signal over distance, with the threshold that a link needs."""
-    stage = World(_lone(), [0])
+    world = World(Stage(((0, 0),), 1, 0, EPISODE), [0])
     distance = np.arange(2, 121)
-    stage.place = np.column_stack([distance, np.zeros(len(distance))])[None]
-    stage._measure()
-    snr = stage.snr[0, :, 0]
+    world.place = np.column_stack([distance, np.zeros(len(distance))])[None]
+    world._measure()
+    snr = world.snr[0, :, 0]
     _, axes = plt.subplots(figsize=(6, 2.8))
     axes.semilogy(distance, snr, color=plots.BLUE)
     axes.axhline(THRESHOLD, color=plots.VERMILION, ls="--")
@@ -106,12 +106,6 @@ def draw_signal():
     axes.set(xlabel="distance in map units", ylabel="signal over noise")
     plt.show()
     return int(distance[snr > THRESHOLD].max())
-
-
-def _lone():
-    from curriculum.mobile.spec import EPISODE, Stage
-
-    return Stage(((0, 0),), 1, 0, EPISODE)
 
 
 def draw_live(curves):
@@ -126,16 +120,20 @@ def draw_live(curves):
     plt.show()
 
 
+def fold(text, start=""):
+    """A long sentence in lines that fit the page."""
+    return textwrap.fill(
+        str(text), 68, initial_indent=start, subsequent_indent="  "
+    )
+
+
 # --- the language model ---------------------------------------------------------------
 
 
 def orders(table):
     """Kendall's tau of each answer with the listed order, and with easy to hard."""
     table = np.asarray(table)
-    n = 4
-    from itertools import permutations
-
-    every = list(permutations(range(n)))
+    every = list(itertools.permutations(range(4)))
     picked = [every[i] for i in table.argmax(1)]
     listed = [local.tau(a, b) for a, b in zip(every, picked, strict=True)]
     easy = [local.tau(every[0], b) for b in picked]
@@ -145,7 +143,7 @@ def orders(table):
 def draw_echo(table):
     """For each order of listing: agreement of the answer with it, and with easy to hard."""
     listed, easy = orders(table)
-    values = np.round(np.linspace(-1, 1, 7), 4)
+    values = np.linspace(-1, 1, 7)
     _, panels = plt.subplots(1, 2, figsize=(7, 2.7), sharey=True)
     for axes, tau, title in zip(
         panels, (listed, easy), ("with the order listed", "with easy to hard"),
@@ -186,9 +184,7 @@ class Study:
         """[(arm, contrast with target only, Holm's p, verdict)] of the six arms."""
         base = self.scores("target only", test, how)
         arms = list(ARMS)[1:]
-        found = [
-            stats.contrast(self.scores(a, test, how), base) for a in arms
-        ]
+        found = [stats.contrast(self.scores(a, test, how), base) for a in arms]
         holm = stats.holm([c.p for c in found])
         return [
             (arm, c, float(p), stats.verdict(c, p))
@@ -211,6 +207,18 @@ class Study:
         above = self.curve(arm, steps) >= threshold
         return np.where(above.any(1), steps[above.argmax(1)], np.nan)
 
+    def pairs(self, arm, step):
+        """Of all pairs of one run of `arm` and one of target only: share ahead; extremes.
+
+        It is what a comparison of one run per arm would have found.
+        """
+        a, b = (
+            self.curve(arm, [step])[:, 0],
+            self.curve("target only", [step])[:, 0],
+        )
+        gap = a[:, None] - b[None]
+        return float((gap > 0).mean()), float(gap.min()), float(gap.max())
+
     def seconds(self, arm):
         """(seeds,) seconds of training."""
         return np.array([r["seconds"]["training"] for r in self.runs[arm]])
@@ -220,12 +228,10 @@ class Study:
         every = [r for runs in self.runs.values() for r in runs]
         one = every[0]["provenance"]
         dates = ", ".join(sorted({r["provenance"]["date"] for r in every}))
-        commits = ", ".join(
-            sorted({r["provenance"]["commit"] for r in every})
-        )
+        commits = ", ".join(sorted({r["provenance"]["commit"] for r in every}))
         return (
-            f"{len(every)} runs, seeds {min(self.seeds)} to {max(self.seeds)};"
-            f" commit {commits};\n{one['hardware']}; {dates}"
+            f"{len(every)} runs, seeds {min(self.seeds)} to {max(self.seeds)},"
+            f" commit {commits}, {dates};\n{one['hardware']}"
         )
 
 
@@ -244,7 +250,9 @@ def means(table):
 def middle(table):
     """Interquartile mean over runs with its bootstrap interval, as text."""
     runs = table.mean(1)
-    pick = files.hash_uniform(np.arange(2000 * len(runs)), "middle") * len(runs)
+    pick = files.hash_uniform(np.arange(2000 * len(runs)), "middle") * len(
+        runs
+    )
     draws = runs[pick.astype(int).reshape(2000, -1)]
     low, high = np.quantile(trim_mean(draws, 0.25, axis=1), [0.025, 0.975])
     return interval(float(trim_mean(runs, 0.25)), low, high, digits=3)

@@ -4,6 +4,7 @@
     python book/tools/mobile.py runs       # every arm and seed; resumes (minutes)
     python book/tools/mobile.py search     # settings in which the simple rule is weak
     python book/tools/mobile.py film       # one episode, learner beside rule
+    python book/tools/mobile.py speed      # beside mobile-env
 
 Results go to `book/results/mobile/`; `PROTOCOL.md` there was written before the runs.
 A run that is there already is not run again.
@@ -145,9 +146,43 @@ def film() -> None:
     files.write_json(FOLDER / "film.json", {**value, "provenance": files.provenance()})
 
 
+def speed() -> None:
+    """Processor time of one step, the library's environment and ours; best of five."""
+    from mobile_env.scenarios.small import MComSmall  # the target of the paper
+
+    rng = np.random.default_rng(0)
+    actions = rng.integers(0, 4, (100, 20, TARGET.users))
+
+    def library() -> float:
+        env = MComSmall()
+        env.reset()
+        begin = time.process_time()
+        for step in actions:
+            env.step(step[0])
+        return time.process_time() - begin
+
+    def ours(copies: int) -> float:
+        world = World(TARGET, range(copies))
+        begin = time.process_time()
+        for step in actions:
+            world.step(step[:copies])
+        return (time.process_time() - begin) / copies
+
+    least = {
+        "library": min(library() for _ in range(5)),
+        "one copy": min(ours(1) for _ in range(5)),
+        "twenty copies": min(ours(20) for _ in range(5)),
+    }
+    ratio = {n: round(least["library"] / s, 1) for n, s in least.items()}
+    microseconds = {n: round(s * 1e4, 1) for n, s in least.items()}
+    value = {"microseconds a step": microseconds, "times faster": ratio}
+    files.write_json(FOLDER / "speed.json", {**value, "provenance": files.provenance()})
+
+
+WORK = {f.__name__: f for f in (answers, runs, search, film, speed)}
+
 if __name__ == "__main__":
-    work = {"answers": answers, "runs": runs, "search": search, "film": film}
-    if len(sys.argv) != 2 or sys.argv[1] not in work:
-        sys.exit(f"say one of {', '.join(work)}")
+    if len(sys.argv) != 2 or sys.argv[1] not in WORK:
+        sys.exit(f"say one of {', '.join(WORK)}")
     torch.set_num_threads(1)
-    work[sys.argv[1]]()
+    WORK[sys.argv[1]]()
