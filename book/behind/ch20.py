@@ -260,7 +260,7 @@ def middle(table):
 
 def draw_learning(study):
     """Mean learning curves of all arms, early and whole, with the simple rule."""
-    steps = np.arange(5_000, 100_001, 2_500)
+    steps = np.arange(7_500, 100_001, 2_500)
     _, panels = plt.subplots(
         2, 1, figsize=(7, 6), height_ratios=(3, 2), constrained_layout=True
     )

@@ -42,7 +42,8 @@ def test_rules_are_as_recorded(study):
     np.testing.assert_allclose(study.scores("best signal")[0], again, atol=5.1e-5)
 
 
-def test_reached_is_the_first_step_at_the_threshold(study):
+def test_reached_is_the_first_step_at_the_threshold():
+    study = ch20.Study()
     study.runs["random"] = [
         {"curve": [{"step": 5_000, "sampled": -0.3}, {"step": 10_000, "sampled": s}]}
         for s in (-0.2, 0.1)

@@ -60,6 +60,9 @@ def test_the_ratio_is_clipped():
     loss = ppo.loss(policy, seen, actions, old, advantage, target)
     loss.backward()
     assert all(p.grad.abs().max() < 1e-6 for p in policy.actor.parameters())
+    # The other way round the change made things worse, and is not protected.
+    ppo.loss(policy, seen, actions, old, -advantage, target).backward()
+    assert policy.actor[-1].weight.grad.abs().max() > 0.1
 
 
 def test_log_probabilities_add_over_users():
