@@ -1,8 +1,8 @@
 """Who writes a curriculum: functions that answer a request with a `Curriculum`.
 
 - `target_only`, `published`, `hand_made`, `random_stages`, `backwards`: the controls.
-- `adaptive` sees the rewards so far and decides whether to go on; the paper describes
-  such a loop, and its released code has none.
+- `adaptive` sees the rewards so far and decides whether to go on; a summary of the paper
+  describes such a loop, and the released code has none.
 - `Endpoint` asks any service that speaks OpenAI's protocol. Its answer is JSON that
   `validate` reads; nothing is executed, and what is out of range is refused.
 - `recorded` replays answers from a file, so that a chapter needs no model.
