@@ -74,6 +74,10 @@ def test_ranking_averages_over_the_orders_of_listing():
     assert local.choose(table, 3) == (2, 1, 0)
 
 
+def test_one_loud_answer_does_not_decide():
+    assert local.choose([[5, 3], [0, 4]], 2) == (1, 0)
+
+
 def test_tau():
     assert local.tau((0, 1, 2, 3), (0, 1, 2, 3)) == 1
     assert local.tau((0, 1, 2, 3), (3, 2, 1, 0)) == -1

@@ -81,6 +81,8 @@ def test_users_may_change_places_and_number():
     torch.testing.assert_close(turned, logits.flip(1))
     torch.testing.assert_close(same, values)
     assert policy(seen[:, :2])[0].shape == (4, 2, 4)
+    # twice the same users: the mean utility, and so the value, stays what it was
+    torch.testing.assert_close(policy(torch.cat([seen, seen], 1))[1], values)
 
 
 def test_one_update_equals_stable_baselines3():
