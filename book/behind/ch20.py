@@ -174,7 +174,7 @@ class Study:
 
     def scores(self, arm, test="target", how="sampled"):
         """(seeds, episodes) mean utilities; (1, episodes) for a rule."""
-        if arm in self.rules["tests"]:
+        if arm not in self.runs:
             return train.unpack(self.rules["tests"][arm][test])[None]
         return np.array(
             [train.unpack(r["tests"][test][how]) for r in self.runs[arm]]

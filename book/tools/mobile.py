@@ -4,6 +4,7 @@
     python book/tools/mobile.py runs       # every arm and seed; resumes (minutes)
     python book/tools/mobile.py search     # settings in which the simple rule is weak
     python book/tools/mobile.py film       # one episode, learner beside rule
+    python book/tools/mobile.py greedy     # why one greedy learner fails
     python book/tools/mobile.py speed      # beside mobile-env
 
 Results go to `book/results/mobile/`; `PROTOCOL.md` there was written before the runs.
@@ -146,6 +147,24 @@ def film() -> None:
     files.write_json(FOLDER / "film.json", {**value, "provenance": files.provenance()})
 
 
+def greedy() -> None:
+    """How often two greedy learners (target only) toggle one link twice in a row."""
+    value: dict = {"provenance": files.provenance()}
+    for seed in (0, 5):
+        act = ppo.actor(train.train(authors.target_only, seed, TOTAL).policy)
+        world, before, repeated = World(TARGET, train.TEST_SEEDS), None, []
+        seen = world.observe()
+        for _ in range(world.horizon):
+            near, actions = world.reach.any(-1), act(seen)
+            if before is not None:
+                again = (actions == before) & (actions > 0)
+                repeated.append(again[near].mean())
+            seen, _ = world.step(actions)
+            before = actions
+        value[f"seed {seed}"] = round(float(np.mean(repeated)), 4)
+    files.write_json(FOLDER / "greedy.json", value)
+
+
 def speed() -> None:
     """Processor time of one step, the library's environment and ours; best of five."""
     from mobile_env.scenarios.small import MComSmall  # the target of the paper
@@ -179,7 +198,7 @@ def speed() -> None:
     files.write_json(FOLDER / "speed.json", {**value, "provenance": files.provenance()})
 
 
-WORK = {f.__name__: f for f in (answers, runs, search, film, speed)}
+WORK = {f.__name__: f for f in (answers, runs, search, film, greedy, speed)}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in WORK:
