@@ -148,20 +148,21 @@ def film() -> None:
 
 
 def greedy() -> None:
-    """How often two greedy learners (target only) toggle one link twice in a row."""
+    """What two greedy learners (target only) do with users who are within reach."""
     value: dict = {"provenance": files.provenance()}
     for seed in (0, 5):
         act = ppo.actor(train.train(authors.target_only, seed, TOTAL).policy)
-        world, before, repeated = World(TARGET, train.TEST_SEEDS), None, []
-        seen = world.observe()
+        world, rows = World(TARGET, train.TEST_SEEDS), []
+        seen, before = world.observe(), 0
         for _ in range(world.horizon):
             near, actions = world.reach.any(-1), act(seen)
-            if before is not None:
-                again = (actions == before) & (actions > 0)
-                repeated.append(again[near].mean())
+            again = (actions == before) & (actions > 0)
             seen, _ = world.step(actions)
+            bare = ~world.links.any(-1)
+            rows.append((again[near].mean(), bare[near].mean()))
             before = actions
-        value[f"seed {seed}"] = round(float(np.mean(repeated)), 4)
+        repeated, unlinked = np.mean(rows, 0).round(4).tolist()
+        value[f"seed {seed}"] = {"repeated": repeated, "unlinked": unlinked}
     files.write_json(FOLDER / "greedy.json", value)
 
 
