@@ -18,7 +18,7 @@ from curriculum import files, plots
 from curriculum.evaluation import stats
 from curriculum.mobile import local, train
 from curriculum.mobile.spec import EPISODE, SIDE, Stage
-from curriculum.mobile.world import THRESHOLD, World
+from curriculum.mobile.world import World
 from curriculum.show import interval
 
 REACH = 69  # map units: where the signal falls below the threshold
@@ -92,20 +92,14 @@ def draw_stages(curriculum):
     plt.show()
 
 
-def draw_signal():
-    """Signal over distance, with the threshold that a link needs."""
-    world = World(Stage(((0, 0),), 1, 0, EPISODE), [0])
-    distance = np.arange(2, 121)
-    world.place = np.column_stack([distance, np.zeros(len(distance))])[None]
+def by_distance(distances):
+    """Rows of distance, signal over noise, data rate and utility of a lone user."""
+    world = World(Stage(((0, 0),), 1, 0, EPISODE), range(len(distances)))
+    world.place = np.array([[(x, 0.0)] for x in distances])
     world._measure()
-    snr = world.snr[0, :, 0]
-    _, axes = plt.subplots(figsize=(6, 2.8))
-    axes.semilogy(distance, snr, color=plots.BLUE)
-    axes.axhline(THRESHOLD, color=plots.VERMILION, ls="--")
-    axes.text(4, THRESHOLD * 1.3, "least signal for a link", fontsize=9)
-    axes.set(xlabel="distance in map units", ylabel="signal over noise")
-    plt.show()
-    return int(distance[snr > THRESHOLD].max())
+    world.step(np.ones((len(distances), 1), int))
+    columns = world.snr[:, 0, 0], world.rate[:, 0], world.utility[:, 0]
+    return list(zip(distances, *columns, strict=True))
 
 
 def draw_live(curves):

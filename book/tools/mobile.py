@@ -153,7 +153,7 @@ def greedy() -> None:
     for seed in (0, 5):
         act = ppo.actor(train.train(authors.target_only, seed, TOTAL).policy)
         world, rows = World(TARGET, train.TEST_SEEDS), []
-        seen, before = world.observe(), 0
+        seen, before = world.observe(), np.zeros((len(train.TEST_SEEDS), TARGET.users))
         for _ in range(world.horizon):
             near, actions = world.reach.any(-1), act(seen)
             again = (actions == before) & (actions > 0)
