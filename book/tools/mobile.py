@@ -153,13 +153,14 @@ def greedy() -> None:
     for seed in (0, 5):
         act = ppo.actor(train.train(authors.target_only, seed, TOTAL).policy)
         world, rows = World(TARGET, train.TEST_SEEDS), []
-        seen, before = world.observe(), np.zeros((len(train.TEST_SEEDS), TARGET.users))
+        seen = world.observe()
+        before = np.zeros(seen.shape[:2], int)
         for _ in range(world.horizon):
             near, actions = world.reach.any(-1), act(seen)
-            again = (actions == before) & (actions > 0)
+            again = np.asarray(np.logical_and(actions == before, actions > 0))
             seen, _ = world.step(actions)
             bare = ~world.links.any(-1)
-            rows.append((again[near].mean(), bare[near].mean()))
+            rows.append((np.mean(again, where=near), np.mean(bare, where=near)))
             before = actions
         repeated, unlinked = np.mean(rows, 0).round(4).tolist()
         value[f"seed {seed}"] = {"repeated": repeated, "unlinked": unlinked}
