@@ -38,6 +38,14 @@ DECIDES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("torch",),
     ),
+    "finetune": (
+        (
+            "files.py", "checks.py", "tensors.py", "cores.py", "model.py", "data",
+            "difficulty", "training", "ordering", "finetune/data.py",
+            "finetune/loop.py", "finetune/pretrained.py",
+        ),
+        ("torch",),
+    ),
     "results": (
         (
             "files.py", "checks.py", "cores.py", "model.py", "data", "difficulty",

@@ -34,6 +34,48 @@ class Mutant(NamedTuple):
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
+        "a resumed sampler begins at the first step again",
+        "ordering/feed.py",
+        "for step in self.steps[self.start :]:\n            for part",
+        "for step in self.steps:\n            for part",
+        ("ordering/test_feed.py::test_a_resume_goes_on_where_the_run_stopped",),
+    ),
+    Mutant(
+        "ranks leave out the last row of each step",
+        "ordering/feed.py",
+        "return [step[rank::world] for step in steps]",
+        "return [step[rank : len(step) - 1 : world] for step in steps]",
+        ("ordering/test_feed.py::test_ranks_share_each_step_and_lose_nothing",),
+    ),
+    Mutant(
+        "a rank that stopped early ends the audit of all ranks",
+        "ordering/feed.py",
+        "steps = zip_longest(*deliveries, fillvalue=())",
+        "steps = zip(*deliveries)",
+        ("ordering/test_feed.py::test_a_rank_that_stops_early_is_missed",),
+    ),
+    Mutant(
+        "any reshuffled run of single rows is called one by length",
+        "ordering/another_order.py",
+        "within[0] < within[1] / 2",
+        "within[0] <= within[1] / 2",
+        ("ordering/test_feed.py::test_other_orders_are_not_called_orders_by_length",),
+    ),
+    Mutant(
+        "texts without a score shift the ids of those after them",
+        "experiments/own.py",
+        "return Plan(e.make_schedule(), ids, scores[ids]",
+        "return Plan(e.make_schedule(), np.arange(len(ids)), scores[ids]",
+        ("experiments/test_own.py::test_texts_without_a_score_are_left_out",),
+    ),
+    Mutant(
+        "rows of a table without a text are planned",
+        "data/columns.py",
+        "if not isinstance(value, str) or not value.strip():",
+        "if not isinstance(value, str):",
+        ("experiments/test_own.py::test_what_cannot_be_planned_is_one_line",),
+    ),
+    Mutant(
         "a model for a page has the bytes of its weights swapped",
         "export.py",
         "both[:, ::-1].T.tobytes()",

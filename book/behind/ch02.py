@@ -38,10 +38,10 @@ def show_rules(rules, *symbols):
             print(start, visible("".join(alternative)))
 
 
-def show_context():
-    """Print the context symbols with what they stand for."""
-    for symbol, meaning in tinypy.CONTEXT.items():
-        line = f"{symbol:13} {meaning}"
+def show_context(*symbols):
+    """Print these context symbols with what they stand for."""
+    for symbol in symbols:
+        line = f"{symbol:13} {tinypy.CONTEXT[symbol]}"
         print(textwrap.fill(line, 70, subsequent_indent=" " * 14))
 
 

@@ -170,6 +170,17 @@ def study_table(right, margin=0.01):
     return show_table(rows, columns, caption, {"right": ".1f"})
 
 
+def seeds_table(right, arms=OTHERS):
+    """Differences from the baseline seed by seed, of arms with few seeds."""
+    rows = []
+    for name in arms:
+        n = len(right[name])
+        gaps = 100 * (right[name] - right["baseline"][:n]).mean(1)
+        rows.append((name, *(f"{x:+.1f}" for x in gaps)))
+    columns = ("arm", *(f"seed {s}" for s in range(n)))
+    return show_table(rows, columns, "Arm − baseline in points, each seed.")
+
+
 def secondary_table(runs, margin=0.01):
     """The primary contrasts in the other tasks and under the released protocol."""
     outcomes = {

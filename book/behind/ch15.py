@@ -162,7 +162,7 @@ def show_answers(skill, places, runs, caption):
 
 def tidy(predicted):
     """An answer as the model wrote it, without comment signs and line breaks."""
-    return " ".join(predicted.replace("#", " ").split())
+    return " ".join(predicted.replace("#", " ").split()) or "nothing"
 
 
 def draw_runs(right, members, unit):

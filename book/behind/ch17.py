@@ -10,7 +10,7 @@ from curriculum import plots, quantise
 
 TASKS = {"token": "next character", "line": "next line", "execution": "output"}
 MODELS = {
-    "baseline_s0": "shuffled",
+    "baseline_s0": "baseline",
     "hybrid_s0": "hybrid",
     "sequential_s0": "sequential",
 }
@@ -45,9 +45,7 @@ def draw_cost(rows):
                 (row,) = chosen(rows, model, bits, task)
                 y = i + 0.24 * (k - 1)
                 low, high = (100 * x for x in row["interval"])
-                look = plots.schedule_style(
-                    MODELS[model].replace("shuffled", "baseline")
-                )
+                look = plots.schedule_style(MODELS[model])
                 axes.plot([low, high], [y, y], color=look["color"], lw=1.6)
                 axes.plot(
                     100 * row["difference"],

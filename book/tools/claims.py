@@ -193,6 +193,12 @@ def phone() -> dict:
     return files.read_json(BOOK / "results" / "phone" / "phone.json")
 
 
+def minus_lines() -> list[list[float]]:
+    """Intervals of rank correlations with human labels minus that of lines."""
+    rows = files.read_json(RESULTS / "owndata" / "human.json")["rows"]
+    return [row["minus lines, interval"] for row in rows if row["minus lines"]]
+
+
 def wrong(name: str) -> list[str]:
     """Declared numbers whose expression gives another one."""
     names = {
@@ -200,6 +206,7 @@ def wrong(name: str) -> list[str]:
         "study": study, "of": of, "tokens": tokens, "leak": leak, "params": params,
         "ladder": ladder, "seconds": seconds,
         "right": right, "rise": rise, "config": config, "phone": phone,
+        "minus_lines": minus_lines,
     }  # fmt: skip
     found = []
     known = json.loads(LIST.read_text(encoding="utf-8")).get(name, {})

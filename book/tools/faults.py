@@ -31,6 +31,7 @@ AREAS = {
     "Identity": "old results that look like new ones",
     "Files": "kills, full disks, flipped bits, files of another kind",
     "Joints": "facts that must hold from the first program to the last figure",
+    "Fine-tuning": "models, items and plans of other people",
     "Command line": "values that no run can use",
     "Portability": "other processors, threads, locales, time zones",
     "Notebooks": "chapters run somewhere else, and wrong answers to exercises",

@@ -29,6 +29,7 @@ FLOORS = (
     ("data",),
     ("difficulty", "training"),
     ("ordering", "evaluation"),
+    ("finetune",),
     ("plots", "mobile"),
     ("experiments",),
 )

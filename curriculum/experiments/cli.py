@@ -131,9 +131,12 @@ def score_arguments(add):
     add(
         "paths",
         nargs="+",
-        help="Python files, notebooks, or folders searched for .py files",
+        help="Python files, notebooks, folders searched for .py files, or one table"
+        " (.jsonl, .csv, .parquet)",
     )
-    add("--scorers", default="", help="comma-separated names; empty: all static ones")
+    add("--text", default="", help="the table's column that holds the texts")
+    own = "comma-separated names or file.py:function; empty: all static ones"
+    add("--scorers", default="", help=own)
     add("--out", type=place, help="write .csv or .parquet instead of a table")
     add("--sort", default="", help="scorer to sort by, hardest first")
     add("--top", type=number(int, 0, 10_000_000), default=20, help="rows of the table")
@@ -142,6 +145,15 @@ def score_arguments(add):
 
 def plan_arguments(add):
     add("--out", type=place, help="save the plan as Parquet")
+    add(
+        "--data",
+        type=place,
+        help="plan your own: a folder of Python files, or a table (.jsonl, .csv, .parquet)",
+    )
+    add("--text", default="", help="data: the table's column that holds the texts")
+    add("--score", default="", help="data: the column that holds scores already")
+    add("--steps", type=COUNT, help="data: steps of the run")
+    add("--batch", type=COUNT, default=32, help="data: texts in a step")
     return experiment_words(add)
 
 
@@ -270,6 +282,22 @@ def bench_arguments(add):
     add("--out", type=place, help="also write the table as JSON")
 
 
+def finetune_arguments(add):
+    table = 'JSONL, one {"question": "text", "answer": "text"} a line'
+    add("table", type=place, help=table)
+    add("--model", default="SmolLM2-135M", help="or a name on the hub, or a folder")
+    orders = "random, length, attention, loss, and these with -reversed"
+    add("--order", default="random", help=orders)
+    add("--epochs", type=PROCESSES, default=2, help="times that each item is shown")
+    add("--batch", type=PROCESSES, default=8, help="items of a step")
+    add("--lr", type=number(float, 1e-8, 1), default=2e-4, help="learning rate")
+    add("--rank", type=number(int, 1, 1024), default=8, help="of LoRA's matrices")
+    add("--seed", type=SEED, default=0, help="of LoRA's first values and of random")
+    add("--device", default="auto", help="auto, cpu, cuda or mps")
+    add("--four-bit", action="store_true", help="4-bit weights (CUDA, bitsandbytes)")
+    add("--out", type=place, required=True, help="folder of adapter and record")
+
+
 def experiment_words(add) -> str:
     """The argument of an experiment's parameters; returns what each of them may be."""
     from .. import difficulty
@@ -325,25 +353,19 @@ def score(a):
     import numpy as np
 
     from .. import difficulty
+    from . import own
 
     names = [n for n in a.scorers.split(",") if n] or list(difficulty.STATIC)
-    sort = a.sort or names[-1]
-    for name in [*names, sort]:
-        if name not in difficulty.SCORERS:
-            raise ValueError(
-                f"scorer is {name!r}; it must be one of {', '.join(difficulty.SCORERS)}"
-            )
     if a.out and a.out.suffix not in (".csv", ".parquet"):
         raise ValueError(f"--out is {a.out}; its name must end in .csv or .parquet")
-    sources, unreadable = difficulty.collect(a.paths)
-    where, texts = zip(*sources, strict=True) if sources else ((), ())
-    found = difficulty.score_many(
-        texts,
-        list(dict.fromkeys([*names, sort])),
-        files=where,
-        workers=a.workers,
-        progress=progress,
-    )
+    data = own.load(a.paths, a.text)
+    where, texts, unreadable = data.names, data.texts, data.skipped
+    asked = list(dict.fromkeys([*names, a.sort or names[-1]]))
+    found = own.scored(data, asked, a.workers, progress)
+    kept = dict(
+        zip(asked, found.table, strict=True)
+    )  # functions of yours lose their folder
+    names, sort = [kept[n] for n in names], kept[a.sort or names[-1]]
     bad = [*unreadable, *found.errors]
     for _, file, line, reason in bad:
         place = file if line is None else f"{file}:{line}"
@@ -390,7 +412,50 @@ def single(a):
     return found[0]
 
 
+def show_own_plan(a):
+    import numpy as np
+
+    from ..data import columns
+    from ..difficulty import label
+    from ..ordering.check import check_plan
+    from ..ordering.plan import preflight
+    from . import own
+    from .spec import CUTS
+
+    e = own.asked(a.words)
+    if a.steps is None:
+        raise ValueError("--steps is missing; say how many steps the run has")
+    if a.score and any(word.startswith("scorer=") for word in a.words):
+        raise ValueError(
+            f"--score {a.score} and scorer= are both given; the difficulty has one source"
+        )
+    if a.score and not columns.is_table(a.data):
+        raise ValueError(f"{a.data} is no table, so it has no column {a.score!r}")
+    data = own.load(a.data, a.text)
+    if a.score:
+        scores, errors = np.array(columns.numbers(a.data, a.score)), []
+    else:
+        found = own.scored(data, [e.scorer], progress=progress)
+        (scores,), errors = found.table.values(), found.errors
+    for _, file, line, reason in [*data.skipped, *errors]:
+        where = file if line is None else f"{file}:{line}"
+        print(f"left out {where}: {reason}", file=sys.stderr)
+    plan = own.planned(scores, e, a.steps, a.batch)
+    print(preflight(plan, [len(text) for text in data.texts]))
+    known, labels = np.nan_to_num(scores), np.zeros(len(scores), int)
+    labels[plan.ids] = label(scores[plan.ids], CUTS[e.cut])
+    print(check_plan(plan, known, labels))
+    print(own.about(data, f"column {a.score}" if a.score else e.scorer, e, plan))
+    if a.out:
+        print(f"saved {plan.save(a.out)}")
+
+
 def show_plan(a):
+    if a.data:
+        return show_own_plan(a)
+    for name in ("text", "score", "steps"):
+        if getattr(a, name):
+            raise ValueError(f"--{name} goes with --data; name your data as well")
     from .experiment import resolve
 
     arm = resolve(single(a), progress=progress)
@@ -593,6 +658,45 @@ def benchmark(a):
         print(write_json(a.out, found))
 
 
+def fine_tune(a):
+    from .. import files
+    from ..checks import one_of
+    from ..finetune import data, loop, orders, pretrained
+    from ..training import choose_device
+
+    one_of("order", a.order, orders.ORDERS)
+    settings = loop.Settings(lr=a.lr, rank=a.rank, alpha=2.0 * a.rank, seed=a.seed)
+    items = data.read_items(a.table)
+    model, tokenizer = pretrained.load(
+        a.model, choose_device(a.device)[0].type, four_bit=a.four_bit
+    )
+    scores = {}
+    if a.order != "random":
+        scores = orders.criteria(model, tokenizer, items, progress)
+    ids = [item.id for item in items]
+    plan = orders.make_plan(a.order, ids, scores, a.epochs, a.batch, a.seed)
+
+    def line(run):
+        if run.step % 10 == 0 or run.step == len(plan):
+            text = f"step {run.step:>6,} of {len(plan):,}  loss {run.losses[-1]:.3f}"
+            print(text, flush=True)
+
+    run = loop.finetune(model, tokenizer, items, plan, settings, a.out, line)
+    print(run.audit)
+    run.model.save_pretrained(a.out)
+    note = {
+        "order": a.order,
+        "model": a.model,
+        "settings": dataclasses.asdict(settings),
+        "plan": plan,
+        "scores": {name: values.tolist() for name, values in scores.items()},
+        "losses": run.losses,
+        "audit": str(run.audit),
+        "provenance": files.provenance(),
+    }
+    print(files.write_json(a.out / "record.json", note))
+
+
 COMMANDS = {
     "generate": (
         generate,
@@ -665,6 +769,12 @@ COMMANDS = {
         tables_arguments,
         "write a study as Parquet and CSV with a codebook",
         "study --out tables",
+    ),
+    "finetune": (
+        fine_tune,
+        finetune_arguments,
+        "fine-tune a pretrained model on a table of yours, in a chosen order",
+        "mine.jsonl --order length --out tuned",
     ),
     "bench": (
         benchmark,

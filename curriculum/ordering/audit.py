@@ -99,10 +99,12 @@ def audit(delivered, plan, canonical=np.asarray) -> Audit:
     Raises: ValueError: what was given are no steps of ids.
     """
     its = plan if isinstance(plan, Plan) else None
+    lengths = None  # of the rows, where they are known
     planned = _steps("plan", its.table if its else plan)
     if isinstance(delivered, Recorder):
         delivered.require(np.concatenate(planned))
         canonical, name = delivered.numbers, delivered.name
+        lengths = delivered.lengths
         steps = _steps("delivered", delivered.delivered)
     else:
         steps, name = _steps("delivered", delivered), int
@@ -112,7 +114,7 @@ def audit(delivered, plan, canonical=np.asarray) -> Audit:
     planned = _numbered(planned, canonical)
     width = max(len(row) for row in (*steps, *planned))
     delivered, whole = _rectangle(steps, width), _rectangle(planned, width)
-    case = Case(delivered, whole, its, canonical, NO_ROW)
+    case = Case(delivered, whole, its, canonical, NO_ROW, lengths)
     n_steps, wrong = (len(delivered), len(whole)), np.flatnonzero(case.wrong)
     if not len(wrong):  # each step as planned: there is nothing to count
         return Audit(*n_steps, 0, None, 0, 0.0, 0, 0, 0, _examples())

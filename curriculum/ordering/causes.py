@@ -7,7 +7,7 @@
 - With a `Plan` there are more hypotheses than with a bare table, which knows no stages,
   no seed and no other schedule.
 - "The same programs in another order" predicts no step. It comes last, and is named only
-  if next to no row is missing or foreign.
+  if next to no row is missing or foreign (`another_order`).
 
 `audit` calls it when a step differs. Chapter 7 has a cause named.
 """
@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import schedules
+from .another_order import another_order
 
 if TYPE_CHECKING:
     from .plan import Plan
 
 LEFT = 0.1  # share of the wrong steps that a named cause may leave unexplained
-ALIEN = 0.01  # share of rows of wrong steps that may be foreign to a reshuffled stage
 JUMPS = 6  # more of them are no simple cause
 SEEDS = range(100)  # tried, besides the neighbours of the plan's own
 MOVES = (1, -1, 2, -2, 3, -3)  # steps that a stage may begin late
@@ -64,6 +64,7 @@ class Case:
     plan: Plan | None
     number: Callable  # of program ids
     none: int
+    lengths: np.ndarray | None = None  # tokens of each row, by number, where known
 
     def __post_init__(self):
         n = min(len(self.delivered), len(self.planned))
@@ -107,7 +108,10 @@ def cause_of(case: Case) -> Cause | None:
             best = rank, Cause(name, text, int(right.sum()), n)
             if rank == (0, 0):
                 break
-    return best[1] if best else _in_another_order(case)
+    if best:
+        return best[1]
+    found = another_order(case)
+    return Cause(*found, "rows") if found else None
 
 
 def _hypotheses(case: Case) -> Iterator[Hypothesis]:
@@ -121,6 +125,13 @@ def _hypotheses(case: Case) -> Iterator[Hypothesis]:
         for source in (steps // times, steps - steps % times):
             right = case.follows(source)
             yield _whole("batches again", f"every batch came {word}", right)
+        again = np.repeat(case.planned, times, axis=1)  # ascending, as `planned` is
+        wide = case.delivered.shape[1]
+        if (again[:, :-wide] == case.none).all():
+            right = case.right(again[:, -wide:])
+            text = f"every row came {word} in its step, as from ranks that do not share"
+            yield _whole("rows again", text, right)
+    yield from _padded(case)
     if case.plan is not None:
         yield from _other_plans(case, case.plan)
         yield from _moved_stages(case, case.plan)
@@ -132,6 +143,26 @@ def _hypotheses(case: Case) -> Iterator[Hypothesis]:
 def _whole(name, text, right) -> Hypothesis:
     """A hypothesis that predicts every step, without exceptions."""
     return name, text, right, 0, 0
+
+
+def _padded(case) -> Iterator[Hypothesis]:
+    """The last step filled up with the first rows of the plan."""
+    more, last = case.delivered[-1:], len(case.planned) - 1
+    if len(case.delivered) != len(case.planned) or not case.wrong[-1]:
+        return
+    shown, asked = (
+        Counter(x[x != case.none].tolist()) for x in (more, case.planned[-1])
+    )
+    extra, first = shown - asked, Counter(case.planned[0].tolist())
+    if extra and not asked - shown and not extra - first:
+        text = f"the last step was filled up with {_rows(extra.total())} of the first"
+        right = ~case.wrong
+        right[last] = True
+        yield _whole("padded", text, right)
+
+
+def _rows(n) -> str:
+    return f"{n:,} row{'s' * (n > 1)}"
 
 
 def _shifted(case) -> Iterator[Hypothesis]:
@@ -323,36 +354,3 @@ def _epoch_ends(planned, none) -> list[int]:
             ends.append(s)
             seen = set()
     return sorted({*ends, len(planned) - 1}) if ends else []
-
-
-def _in_another_order(case) -> Cause | None:
-    """The planned programs, but not step by step: other batches, or other places."""
-    tables, n = (case.delivered, case.planned), len(case.planned)
-    widths = [(x != case.none).sum(1) for x in tables]
-    flat = [x[x != case.none] for x in tables]
-    ends = [np.cumsum(w) for w in widths]  # rows up to the end of each step
-    tried = []
-    sizes = [int(np.bincount(w).argmax()) for w in widths]
-    common = np.intersect1d(ends[0], ends[1])
-    if sizes[0] != sizes[1] and len(common) > 2:
-        text = f"the planned order in batches of {sizes[0]:,} in place of {sizes[1]:,}"
-        tried.append(("other batch size", text, [common, common]))
-    if len(case.delivered) == n:
-        starts = [0, n]
-        if case.plan is not None and not case.plan.schedule.shuffle_steps:
-            starts = case.plan.starts
-        if len(starts) > 2:
-            text = "the programs of each stage in another order"
-            stages = [end[np.array(starts[1:]) - 1] for end in ends]
-            tried.append(("reshuffled", text, stages))
-        text = "the programs of the run in another order"
-        tried.append(("reshuffled", text, [end[-1:] for end in ends]))
-    for name, text, bounds in tried:
-        parts = [np.split(f, b[:-1]) for f, b in zip(flat, bounds, strict=True)]
-        own = sum(
-            (Counter(shown.tolist()) & Counter(asked.tolist())).total()
-            for shown, asked in zip(*parts, strict=True)
-        )
-        if max(map(len, flat)) - own <= ALIEN * widths[0][case.wrong].sum():
-            return Cause(name, text, own, len(flat[0]), "rows")
-    return None

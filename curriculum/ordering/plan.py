@@ -283,10 +283,10 @@ class Preflight:
             for n, steps, pool, epochs, tokens, held in self.rows()
         ]
         time = "" if self.minutes is None else f", about {self.minutes:.1f} min here"
+        flops = f", {self.flops:.2e} FLOPs" if self.flops else ""  # if they are known
         lines.append(
             f"total {self.steps:,} steps, {self.programs:,} programs"
-            f" ({self.distinct:,} distinct), {self.tokens:,} tokens,"
-            f" {self.flops:.2e} FLOPs{time}"
+            f" ({self.distinct:,} distinct), {self.tokens:,} tokens{flops}{time}"
         )
         return "\n".join(lines)
 

@@ -104,6 +104,7 @@ class Recorder:
         tokens = cast(Corpus, _Rows(np.concatenate(list(rows.values())), lengths))
         self._known = Programs(tokens, micro_batches=1, multiple=1)
         self._longest = int(lengths.max())
+        self.lengths = lengths  # (numbers,) tokens of each row, by its number
 
     def see(self, inputs, targets=None, mask=None, shifted: bool = True) -> np.ndarray:
         """Record one batch, just before or after the model is trained on it.
@@ -195,6 +196,17 @@ class Recorder:
             for rows, p in zip(self._batches, self._pads, strict=True)
         ]
         return [np.concatenate(batches[i : i + k]) for i in range(0, len(batches), k)]
+
+    @property
+    def ids(self) -> list[np.ndarray]:
+        """Program ids of each step, as `audit` reads them where there is no recorder.
+
+        A row that is no program is -1, or "" where ids are text. Of programs that make the
+        same row, the first one's id stands for all.
+        """
+        none = "" if isinstance(next(iter(self._number)), str) else UNKNOWN
+        names = self._names | {UNKNOWN: none}
+        return [np.array([names[n] for n in step.tolist()]) for step in self.delivered]
 
     def numbers(self, ids) -> np.ndarray:
         """Numbers of program ids, as in `delivered`; programs of one row share one.

@@ -204,3 +204,13 @@ def test_from_which_step_the_hybrid_is_behind_on_easy_programs(runs):
     assert one[0] < two[0]
     assert [s for s, a, b in zip(steps, one, two, strict=True) if a > b] == steps[2:]
     assert steps[2] == 3600
+
+
+def test_seeds_of_an_arm_have_the_mean_of_its_row(right):
+    table = ch11.seeds_table(right)
+    lines = str(table).splitlines()[2:]
+    assert [line.split("  ")[0] for line in lines] == list(ch11.OTHERS)
+    for line, name in zip(lines, ch11.OTHERS, strict=True):
+        seeds = [float(x) for x in line.split()[1:]]
+        wanted = 100 * (right[name] - right["baseline"][: len(right[name])]).mean()
+        assert np.mean(seeds) == pytest.approx(wanted, abs=0.06)

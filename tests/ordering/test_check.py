@@ -110,6 +110,25 @@ def test_a_check_shows_each_stage(plan_of, originals, few):
 
 @pytest.mark.fault(
     "Plans",
+    "a right plan of 45 texts, whose stages can hardly differ in their mean score",
+    "a plan that follows its schedule is not blamed for being small",
+    "no finding: 'no trend, as is usual with so few programs'; reversed, it is found",
+)
+@pytest.mark.parametrize("name", ["incremental", "hybrid", "sequential", "anti"])
+@pytest.mark.parametrize("n, seed", [(45, 0), (45, 1), (60, 2)])
+def test_small_plans_are_not_blamed_for_their_size(name, n, seed):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=n)
+    labels = np.argsort(np.argsort(scores, kind="stable"), kind="stable") * 3 // n
+    plan = P.Plan(S.get(name), np.arange(n), scores, labels, seed, 24, 4)
+    found = check_plan(plan, scores, labels)
+    assert found.ok, found.findings
+    plan = P.Plan(S.get(name), np.arange(n), -scores, 2 - labels, seed, 24, 4)
+    assert not check_plan(plan, scores, labels).ok
+
+
+@pytest.mark.fault(
+    "Plans",
     "scores and labels reversed before planning",
     "a wrong plan is seen, though it is delivered faithfully",
     "'promises easy to hard; the plan has hard to easy'; the preflight prints true labels",

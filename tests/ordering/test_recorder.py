@@ -7,6 +7,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader
 
 from curriculum.ordering import audit as A
+from curriculum.ordering.feed import PlanSampler
 from curriculum.training import Programs
 
 ROWS = {"a": [5, 6, 7], "b": [6, 7], "c": [5, 6, 7, 8], "d": [5, 6, 7], "e": [2, 9, 2]}
@@ -271,7 +272,11 @@ def test_the_trainer_of_hugging_face(tmp_path):
         def _get_train_sampler(self, *_):
             return torch.utils.data.SequentialSampler(self.train_dataset)
 
-    def run(trainer):
+    class Fed(transformers.Trainer):  # the data as they are, and a sampler of the plan
+        def _get_train_sampler(self, *_):
+            return PlanSampler([[list(TEXTS).index(i) for i in step] for step in plan])
+
+    def run(trainer, data=data):
         shape = {"n_positions": 32, "n_embd": 8, "n_layer": 1, "n_head": 1}
         config = transformers.GPT2Config(vocab_size=len(tokenizer), **shape)
         model = transformers.GPT2LMHeadModel(config)
@@ -286,4 +291,6 @@ def test_the_trainer_of_hugging_face(tmp_path):
         return A.audit(recorder, plan)
 
     assert run(InOrder).ok
+    rows = datasets.Dataset.from_list([tokenizer(text) for text in TEXTS.values()])
+    assert run(Fed, rows).ok
     assert run(transformers.Trainer).cause.name == "reshuffled"

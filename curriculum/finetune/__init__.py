@@ -1,0 +1,8 @@
+"""Fine-tuning a pretrained language model on instructions in a planned order.
+
+Read `data` first (what an item is), then `loop` (one step, one plan), `score` (what came of
+it) and `orders` (three published orders). `pretrained` finds a model. Explained in chapter 19.
+
+This room needs the optional packages `transformers` and `peft`; they are imported where they
+are used, and a missing one is an error of one line.
+"""
