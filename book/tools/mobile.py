@@ -29,6 +29,21 @@ SEEDS = range(8)
 TOTAL, EVERY = 100_000, 5_000
 
 
+WHAT = {
+    "authors.json": "the orders of a small language model",
+    "rules.json": "rules on the test episodes",
+    "search.json": "a learner beside the rules in six settings",
+    "film.json": "one episode, learner and rule",
+    "greedy.json": "what two greedy learners do",
+    "speed.json": "time of a step beside mobile-env",
+}
+
+
+def _keep(name: str, value: dict) -> None:
+    """Write a result, with a line for the page of provenance."""
+    files.write_json(FOLDER / name, {"what": f"networks: {WHAT[name]}", **value})
+
+
 def arms() -> dict:
     """{arm: author} of the study."""
     kept = authors.recorded(FOLDER / "authors.json")
@@ -53,7 +68,7 @@ def answers() -> None:
         "seconds": round(time.process_time() - begin),
     }
     value = {"local": said, "provenance": files.provenance()}
-    files.write_json(FOLDER / "authors.json", value)
+    _keep("authors.json", value)
 
 
 def runs() -> None:
@@ -84,7 +99,7 @@ def runs() -> None:
         for name, act in fixed.items()
     }
     value = {"tests": scores, "curve": curve, "provenance": files.provenance()}
-    files.write_json(FOLDER / "rules.json", value)
+    _keep("rules.json", value)
 
 
 def search() -> None:
@@ -121,7 +136,7 @@ def search() -> None:
         )
         print(name, {n: train.unpack(v).mean().round(4) for n, v in scores.items()})
     value = {"settings": rows, "provenance": files.provenance()}
-    files.write_json(FOLDER / "search.json", value)
+    _keep("search.json", value)
 
 
 def film() -> None:
@@ -144,7 +159,7 @@ def film() -> None:
         shown[name] = {"links": links, "utility": utility}
     stations = [[int(x), int(y)] for x, y in TARGET.stations]
     value = {"stations": stations, "users": users, "agents": shown}
-    files.write_json(FOLDER / "film.json", {**value, "provenance": files.provenance()})
+    _keep("film.json", {**value, "provenance": files.provenance()})
 
 
 def greedy() -> None:
@@ -164,7 +179,7 @@ def greedy() -> None:
             before = actions
         repeated, unlinked = np.mean(rows, 0).round(4).tolist()
         value[f"seed {seed}"] = {"repeated": repeated, "unlinked": unlinked}
-    files.write_json(FOLDER / "greedy.json", value)
+    _keep("greedy.json", value)
 
 
 def speed() -> None:
@@ -197,7 +212,7 @@ def speed() -> None:
     ratio = {n: round(least["library"] / s, 1) for n, s in least.items()}
     microseconds = {n: round(s * 1e4, 1) for n, s in least.items()}
     value = {"microseconds a step": microseconds, "times faster": ratio}
-    files.write_json(FOLDER / "speed.json", {**value, "provenance": files.provenance()})
+    _keep("speed.json", {**value, "provenance": files.provenance()})
 
 
 WORK = {f.__name__: f for f in (answers, runs, search, film, greedy, speed)}

@@ -113,6 +113,7 @@ def record(run: Run, arm: str, seed: int, provenance: dict, settings=None) -> di
     begin = time.process_time()
     tests = test(run.policy)
     return {
+        "what": f"networks: one run, {arm}, seed {seed}",
         "arm": arm,
         "seed": seed,
         "curriculum": spec.as_json(run.curriculum),
