@@ -30,7 +30,7 @@ FLOORS = (
     ("difficulty", "training"),
     ("ordering", "evaluation"),
     ("finetune",),
-    ("plots",),
+    ("plots", "mobile"),
     ("experiments",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
