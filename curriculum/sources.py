@@ -46,6 +46,14 @@ DECIDES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("torch",),
     ),
+    "reacting": (
+        (
+            "files.py", "checks.py", "tensors.py", "cores.py", "model.py", "kv_cache.py",
+            "data", "difficulty", "training", "ordering", "evaluation", "teachers",
+            "experiments/spec.py", "experiments/experiment.py", "experiments/reacting.py",
+        ),
+        ("torch",),
+    ),
     "results": (
         (
             "files.py", "checks.py", "cores.py", "model.py", "kv_cache.py", "data",

@@ -34,21 +34,27 @@ def copy(tmp_path):
 @pytest.mark.parametrize(
     "file, old, new, changes",
     [
-        ("model.py", "nn.GELU()", "nn.ReLU()", {"training", "finetune", "results"}),
+        (
+            "model.py",
+            "nn.GELU()",
+            "nn.ReLU()",
+            {"training", "finetune", "reacting", "results"},
+        ),
         (
             "difficulty/metrics.py",
             "return ",
             "return 1.0 * ",
-            {"scores", "finetune", "results"},
+            {"scores", "finetune", "reacting", "results"},
         ),
         ("data/tinypy.py", "rng", "generator", {*sources.DECIDES}),
-        ("evaluation/tasks.py", "return ", "return  ", {"results"}),
+        ("evaluation/tasks.py", "return ", "return  ", {"reacting", "results"}),
         (
             "training/config.py",
             "0.1**drops",
             "0.2**drops",
-            {"training", "finetune", "results"},
+            {"training", "finetune", "reacting", "results"},
         ),
+        ("teachers/named.py", "0.5 * (", "0.6 * (", {"reacting"}),
         ("model.py", '"""Characters in', '"""Letters in', set()),
         ("data/corpus.py", "# programs\n", "# of them\n", set()),
         ("files.py", "\n\n\n", "\n\n\n\n", set()),

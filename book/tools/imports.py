@@ -29,7 +29,7 @@ FLOORS = (
     ("data",),
     ("difficulty", "training"),
     ("ordering", "evaluation"),
-    ("finetune",),
+    ("finetune", "teachers"),
     ("plots", "mobile"),
     ("experiments",),
 )

@@ -209,8 +209,16 @@ def _submit(pool, arm: Arm, folder: Path) -> tuple[Arm, Future]:
     return arm, job
 
 
-def answer(weights, config: GPTConfig, corpus: Corpus, ids, labels, seed: int) -> dict:
-    """All tasks under both protocols, on one core: summed up, and answer by answer.
+def answer(
+    weights,
+    config: GPTConfig,
+    corpus: Corpus,
+    ids,
+    labels,
+    seed: int,
+    protocols=PROTOCOLS,
+) -> dict:
+    """All tasks under some protocols, on one core: summed up, and answer by answer.
 
     Args: corpus, labels: of the test programs alone; their places in it name the draws of
         sampled answers. ids: their numbers in the whole corpus, kept with the answers.
@@ -218,7 +226,7 @@ def answer(weights, config: GPTConfig, corpus: Corpus, ids, labels, seed: int) -
     torch.set_num_threads(1)
     model = GPT(config)
     load_weights(weights, model)
-    questions = [Question(task, p, seed) for p in PROTOCOLS for task in TASKS]
+    questions = [Question(task, p, seed) for p in protocols for task in TASKS]
     answers = ask(model, corpus, np.arange(len(ids)), questions)
     found = summed_up(answers, corpus, labels)
     for a in answers:
