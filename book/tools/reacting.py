@@ -28,6 +28,7 @@ FIRST = ("natural", "self_paced", "superloss", "exp3s", "slope", "learned")
 REPLAYED = ("exp3s", "slope")
 CLOCKS = ("competence", "fading")
 SEEDS = (8, 9, 10, 11)
+EARLY = 300  # steps after which the speed of a stack is known
 
 
 def show(line):
@@ -41,8 +42,8 @@ def experiment(seed, scale):
 class Stack:
     """Arms trained together; the time of a step is measured on the way."""
 
-    def __init__(self, arms, compiled, micro_batches):
-        self.arms, self.compiled = arms, compiled
+    def __init__(self, arms, compiled, micro_batches, seconds=float("inf")):
+        self.arms, self.compiled, self.allowed = arms, compiled, seconds
         for arm in arms[1:]:
             arm.batches = arm.state.batches = arms[0].batches  # one set of rows
         if micro_batches:
@@ -53,11 +54,23 @@ class Stack:
         arms[0].state.callbacks += (self.tell,)
 
     def tell(self, state):
+        """A line now and then; stops early if the stack could not be finished in time."""
+        if state.step in (EARLY, 2 * EARLY):
+            self.begun.append(time.monotonic())
+        if state.step == 2 * EARLY:
+            each = (self.begun[-1] - self.begun[-2]) / EARLY
+            needed = each * (state.plan.steps - state.step)
+            show(f"  {1e3 * each:.1f} ms a step, {needed:.0f} s more")
+            if needed > self.allowed - (time.monotonic() - self.begun[0]):
+                raise SystemExit(
+                    "this stack cannot be finished in time; nothing is kept"
+                )
         if state.step % max(1, state.plan.steps // 7) == 0:
             show(f"  step {state.step:,}: loss {state.loss:.4f}, {state.seconds:.0f} s")
 
     def train(self):
         began = time.monotonic()
+        self.begun = [began]
         backend = functools.partial(Stacked, compiled=self.compiled)
         train_together([arm.state for arm in self.arms], backend=backend)
         self.seconds = time.monotonic() - began
@@ -129,7 +142,8 @@ def main():
         tempfile.TemporaryDirectory() as folder,
         ProcessPoolExecutor(max(1, cores - 2), mp_context=context) as pool,
     ):
-        stack = Stack(first, compiled, 4)
+        allowed = 60 * a.minutes - (time.monotonic() - begin) - a.testing
+        stack = Stack(first, compiled, 4, allowed)
         stack.train()
         waiting = submit(pool, first, folder)
         left = 60 * a.minutes - (time.monotonic() - begin) - a.testing

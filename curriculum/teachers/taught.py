@@ -110,6 +110,8 @@ class Taught:
         self._spec = {"teacher": _named(teacher)} if spec is None else spec
         self._lines: Callable[[], list] = list
         self._look: Callable[[], np.ndarray] | None = None
+        self._walk = Walk(tasks, seed, batch, every)
+        self._windows: list[np.ndarray] = []  # of the run so far
 
     def attach(self, state, look: Callable[[], np.ndarray]) -> None:
         """Let the teacher see the run.
@@ -161,12 +163,11 @@ class Taught:
         self._lines().append({"losses": now.tolist(), "shares": shares.tolist()})
 
     def _rows(self, window: int) -> np.ndarray:
-        """(every, B) ids of a window; kept until another one is asked for."""
-        if getattr(self, "_kept", (None,))[0] != window:
-            shares = self.shares[: window + 1]
-            table = by_tasks(shares, self.tasks, self.seed, self.batch, self.every)
-            self._kept = window, table[window * self.every :]
-        return self._kept[1]
+        """(every, B) ids of a window; those before it are computed first, once."""
+        while len(self._windows) <= window:
+            share = self._lines()[len(self._windows)]["shares"]
+            self._windows.append(self._walk.window(share))
+        return self._windows[window]
 
     @property
     def table(self) -> np.ndarray:
@@ -189,27 +190,46 @@ class Taught:
         return digest(self.spec)
 
 
-def by_tasks(shares, tasks: Tasks, seed: int, batch: int, every: int) -> np.ndarray:
-    """(W·every, B) program ids that W windows of `shares` (W, K) show.
+class Walk:
+    """A walk through the programs of all tasks, window by window.
 
     Each place of a window draws its task by lot. A task's programs are walked through in
     shuffled order, all of them before one comes again, as in the stages of a `Plan`.
     """
-    shown = np.zeros(len(tasks.names), np.int64)  # of each task so far
-    size, rows = every * batch, []
-    for window, share in enumerate(shares):
-        draw = hash_uniform(window * size + np.arange(size), "task", seed)
+
+    def __init__(self, tasks: Tasks, seed: int, batch: int, every: int):
+        self.tasks, self.seed, self.batch, self.every = tasks, seed, batch, every
+        self.windows = 0  # so far
+        self.shown = np.zeros(len(tasks.names), np.int64)  # of each task so far
+        self._order = functools.lru_cache(maxsize=2 * len(tasks.names))(self._shuffle)
+
+    def window(self, share) -> np.ndarray:
+        """(every, B) ids of the next window, whose tasks have these shares (K,)."""
+        size = self.every * self.batch
+        places = self.windows * size + np.arange(size)
+        draw = hash_uniform(places, "task", self.seed)
         ends = np.cumsum(share) / np.sum(share)
-        chosen = np.minimum(np.searchsorted(ends, draw, side="right"), len(shown) - 1)
+        last = len(self.shown) - 1
+        chosen = np.minimum(np.searchsorted(ends, draw, side="right"), last)
         ids = np.empty(size, np.int64)
-        for k, pool in enumerate(tasks.pools):
-            places = np.flatnonzero(chosen == k)
-            epoch, within = np.divmod(shown[k] + np.arange(len(places)), len(pool))
+        for k, pool in enumerate(self.tasks.pools):
+            mine = np.flatnonzero(chosen == k)
+            epoch, within = np.divmod(self.shown[k] + np.arange(len(mine)), len(pool))
             for e in np.unique(epoch):
-                order = hash_order(len(pool), "epoch", seed, k, int(e))
-                ids[places[epoch == e]] = pool[order[within[epoch == e]]]
-            shown[k] += len(places)
-        rows.append(ids.reshape(every, batch))
+                order = self._order(k, int(e))
+                ids[mine[epoch == e]] = pool[order[within[epoch == e]]]
+            self.shown[k] += len(mine)
+        self.windows += 1
+        return ids.reshape(self.every, self.batch)
+
+    def _shuffle(self, k: int, epoch: int) -> np.ndarray:
+        return hash_order(len(self.tasks.pools[k]), "epoch", self.seed, k, epoch)
+
+
+def by_tasks(shares, tasks: Tasks, seed: int, batch: int, every: int) -> np.ndarray:
+    """(W·every, B) program ids that W windows of `shares` (W, K) show, from these alone."""
+    walk = Walk(tasks, seed, batch, every)
+    rows = [walk.window(share) for share in shares]
     return np.concatenate(rows) if rows else np.empty((0, batch), np.int64)
 
 

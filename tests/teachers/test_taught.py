@@ -82,6 +82,16 @@ def test_the_teacher_is_asked_once_a_window_and_sees_its_past():
     assert plan.shares[3] == pytest.approx(np.array([4, 4, 5]) / 13)
 
 
+def test_a_long_run_computes_each_window_once():
+    """A window costs the same at the end of a run as at its beginning."""
+    plan = taught(lambda s: [3, 2, 1], steps=400, every=4)
+    made = []
+    one = plan._walk.window
+    plan._walk.window = lambda share: made.append(1) or one(share)
+    table(plan)
+    assert len(made) == 100
+
+
 def test_it_goes_on_from_what_is_kept():
     """Nothing but the history is needed to go on: a teacher has no memory of its own."""
     draws = np.random.default_rng(1).random((10, 3))
