@@ -2,6 +2,7 @@
 
     python book/tools/reacting.py --minutes 8      # both stacks, as far as the clock allows
     python book/tools/reacting.py --scale smoke    # the same, tiny: to see that it works
+    python book/tools/reacting.py --minute         # the runs of about a minute, one by one
 
 Without a GPU it does the same, slowly. Records are written stack by stack.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from curriculum import files
 from curriculum.experiments import reacting, study
 from curriculum.experiments.experiment import Experiment, load_data
 from curriculum.experiments.spec import SCALES
@@ -28,6 +30,7 @@ FIRST = ("natural", "self_paced", "superloss", "exp3s", "slope", "learned")
 REPLAYED = ("exp3s", "slope")
 CLOCKS = ("competence", "fading")
 SEEDS = (8, 9, 10, 11)
+MINUTE = "reacting-minute"
 EARLY = 300  # steps after which the speed of a stack is known
 
 
@@ -118,6 +121,33 @@ def second(first, data, scale, seeds, every):
             yield functools.partial(reacting.taught, e, name, data=data, every=every)
 
 
+def minute(out, seeds=(0, 1, 2, 3)):
+    """The runs of one minute, one after the other; finished ones are not done again."""
+    e = functools.partial(Experiment, schedule="baseline", scale="quick", study=MINUTE)
+    data = load_data(e(seed=0))
+    every = SCALES["quick"].steps // 35
+    tasks = reacting.tasks_of(data)
+
+    def one(arm):
+        path = out / MINUTE / f"{arm.name}.json"
+        if not path.exists():
+            reacting.run(arm)
+            arm.save(arm.measure(), out)
+            show(f"{arm.name}: {'clean' if arm.audit().ok else 'NOT AS PLANNED'}")
+        return files.read_json(path, sealed=True)
+
+    for seed in seeds:
+        for name in (*FIRST, *CLOCKS):
+            one(reacting.taught(e(seed=seed), name, data=data, every=every))
+    for i, seed in enumerate(seeds):
+        for name in REPLAYED:
+            other = seeds[(i + 1) % len(seeds)]
+            arm = reacting.taught(e(seed=other), name, data=data, every=every)
+            table = reacting.order_of(one(arm), tasks)
+            for how in reacting.REPLAYS:
+                one(reacting.replayed(e(seed=seed), table, name, how, data))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=8.0)
@@ -126,7 +156,11 @@ def main():
     parser.add_argument(
         "--testing", type=float, default=75.0, help="seconds at the end"
     )
+    parser.add_argument("--minute", action="store_true", help="the runs of one minute")
     a = parser.parse_args()
+    if a.minute:
+        torch.set_num_threads(1)
+        return minute(a.out)
     begin, cores = time.monotonic(), os.cpu_count() or 1
     compiled = torch.cuda.is_available()
     data = load_data(experiment(SEEDS[0], a.scale), workers=cores)

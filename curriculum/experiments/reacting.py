@@ -30,9 +30,17 @@ from ..evaluation.fast import padded_tokens, prompt_lengths
 from ..model import parameter_count, training_flops
 from ..ordering.audit import audit
 from ..sources import code_digest
-from ..teachers import TEACHERS, Recorded, Tasks, Taught, review, shuffled
+from ..teachers import (
+    TEACHERS,
+    Recorded,
+    Tasks,
+    Taught,
+    by_tasks,
+    review,
+    shuffled,
+)
 from .experiment import Arm, Data, resolve
-from .spec import Experiment
+from .spec import Experiment, cache_folder
 
 EVERY = 100  # steps in a window
 WATCHED = 32  # validation programs of each task
@@ -117,6 +125,14 @@ class ReactingArm(Arm):
         """Of the record: the arm and its seed."""
         return f"{self.spec['schedule'].replace(' ', '-')}_s{self.experiment.seed}"
 
+    @functools.cached_property
+    def folder(self) -> Path:
+        """Checkpoints and log, in the cache; another teacher, order or code has another."""
+        e = self.experiment
+        key = [e.science, dataclasses.asdict(self.scale), self.plan.digest]
+        key += [code_digest("reacting"), self.model.head.weight.device.type]
+        return cache_folder() / f"{e.scale}-{self.name}-{files.digest(key)[:8]}"
+
     def audit(self):
         """What was delivered, beside the order that the teacher's choices spell."""
         state = self.state
@@ -165,10 +181,7 @@ class ReactingArm(Arm):
             "shown": dict(
                 zip(np.sort(tasks.names).tolist(), shown.tolist(), strict=True)
             ),
-            "windows": [
-                {key: [round(x, 5) for x in line[key]] for key in ("losses", "shares")}
-                for line in self.choices
-            ],
+            "windows": self.choices,
             "review": review(shares, tasks.natural, tasks.names) if len(shares) else [],
             "parameters": parameter_count(self.model.config),
             "curve": self.curve,
@@ -241,8 +254,22 @@ def _arm(e: Experiment, name: str, data: Data | None) -> ReactingArm:
     base = resolve(e, data)
     arm = ReactingArm(e, base.scale, base.data, base.plan)
     arm.spec = {**e.spec, "schedule": name}
-    arm.folder = base.folder / name.replace(" ", "-")  # of the checkpoints
     return arm
+
+
+def order_of(record: dict, tasks: Tasks) -> np.ndarray:
+    """(S, B) ids that a taught run was shown, from its record alone.
+
+    Raises: ValueError: the record is not of these tasks.
+    """
+    spec, shares = record["plan"]["spec"], [w["shares"] for w in record["windows"]]
+    table = by_tasks(shares, tasks, spec["seed"], spec["batch"], spec["every"])
+    table = table[: spec["steps"]]
+    if files.digest(table.astype("<i8").tobytes()) != record["plan"]["digest"]:
+        raise ValueError(
+            f"{record['name']} was made from other programs, tasks or code; run it again"
+        )
+    return table
 
 
 def run(arm: ReactingArm, show=None) -> training.TrainState:

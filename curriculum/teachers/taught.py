@@ -83,6 +83,7 @@ class Seen:
 
 
 Teacher = Callable[[Seen], np.ndarray]
+DIGITS = 6  # of what is seen and chosen, so that a record holds it exactly
 
 
 class Taught:
@@ -154,7 +155,7 @@ class Taught:
         if self._look is None:
             raise ValueError("no run is attached; call attach(state, look) first")
         window = len(self._lines())
-        now = np.asarray(self._look(), float)
+        now = np.round(np.asarray(self._look(), float), DIGITS)
         seen = Seen(
             np.vstack([self.losses, now]), self.shares, self.tasks.natural,
             window * self.every / self.steps, self.seed,
@@ -285,7 +286,7 @@ def review(shares, natural, names, least: float = 0.1) -> list[str]:
 
 
 def _checked(shares, names, window: int, spec) -> np.ndarray:
-    """`shares` as (K,) numbers that add up to 1; a clear error for anything else."""
+    """`shares` as (K,) numbers that add up to about 1; a clear error for anything else."""
     who = f"teacher {spec.get('teacher', 'of yours')!r}, window {window}"
     try:
         found = np.asarray(shares, float)
@@ -302,7 +303,7 @@ def _checked(shares, names, window: int, spec) -> np.ndarray:
             " negative, and not all zero. Look for a division by zero or a log of a"
             " difference that can be negative"
         )
-    return found / found.sum()
+    return np.round(found / found.sum(), DIGITS)
 
 
 def _named(teacher) -> str:
