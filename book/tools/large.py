@@ -117,6 +117,7 @@ class Study:
                     f"{arm} s{seed}: step {run.step}, loss {np.mean(run.losses[-20:]):.3f}"
                 )
             if time.monotonic() > until and run.step % settings.save_every == 1:
+                run.model.unload()
                 raise OutOfTime
 
         steps = plan.table.tolist()
