@@ -163,9 +163,13 @@ class Study:
         table[ids] = values
         return table
 
-    def test(self, model, tests=None) -> dict:
-        """Results over all tests and by level, and the answers' scores, compressed."""
-        found = score.answer_logliks(model, self.tokenizer, tests or self.tests)
+    def test(self, model, tests=None, end=True) -> dict:
+        """Results over all tests and by level, and the answers' scores, compressed.
+
+        Args: end: a right answer is followed by the end mark.
+        """
+        tests = tests or self.tests
+        found = score.answer_logliks(model, self.tokenizer, tests, end=end)
         levels = np.array([item.level for item in self.tests])
         groups = {"all": np.ones(len(levels), bool)}
         groups |= {str(level): levels == level for level in np.unique(levels)}
@@ -186,7 +190,7 @@ class Study:
 
     def tests_file(self):
         """The test items, and what the untouched model makes of them: asked as they are, and
-        after a few examples."""
+        after a few examples. No end mark stands between these, so none is asked for."""
         path = self.out / "tests.json"
         if path.exists():
             return
@@ -208,7 +212,7 @@ class Study:
             "scores": [float(x) for x in self._test_scores()],
             "base": self.test(self.model),
             "examples": shown,
-            "base after examples": self.test(self.model, asked),
+            "base after examples": self.test(self.model, asked, end=False),
             "pool": {
                 "items": len(self.items),
                 "labels": np.bincount(self.labels, minlength=3).tolist(),
