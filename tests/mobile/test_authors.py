@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from curriculum import files
+from curriculum.finetune import pretrained
 from curriculum.mobile import authors, local, spec
 from curriculum.mobile.authors import AUTHORS, Endpoint, Request
 from curriculum.mobile.spec import TARGET
@@ -95,11 +96,13 @@ def test_a_recorded_answer_plays_again(tmp_path):
 
 
 def test_missing_packages_are_one_line(monkeypatch):
-    monkeypatch.setattr(local.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        ValueError, match="'transformers' is not installed; pip install"
-    ):
+    monkeypatch.setattr(pretrained.importlib, "import_module", _missing)
+    with pytest.raises(ValueError, match="'transformers' is not installed; install it"):
         local.smollm2()
+
+
+def _missing(name):
+    raise ImportError(name)
 
 
 GOOD = json.dumps(spec.as_json(authors.hand_made(Request(10_000))))
