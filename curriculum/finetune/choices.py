@@ -24,7 +24,6 @@ import torch.nn.functional as F
 
 from .data import BETWEEN, Item, encode, start_token
 from .questions import Question
-from .score import answer_logliks
 
 LETTERS = "ABCDEFGH"
 
@@ -124,23 +123,20 @@ def without_question(questions: Sequence[Question]) -> list[Question]:
 
 def letters(model, tokenizer, questions: Sequence[Question]) -> Choices:
     """Score the letters A, B, … after a question that lists its options."""
-    k = len(questions[0].options)
-    items = [
-        Item(n, listed(question), letter)
-        for n, question in enumerate(questions)
-        for letter in LETTERS[:k]
+    lettered = [
+        replace(q, given=listed(q), options=tuple(LETTERS[: len(q.options)]))
+        for q in questions
     ]
-    found = answer_logliks(model, tokenizer, items, end=False).loglik
-    return Choices(found.reshape(-1, k), np.array([q.right for q in questions]))
+    return choose(model, tokenizer, lettered)
 
 
 def listed(question: Question) -> str:
-    """The question with its options under letters, as exams print it."""
+    """What is asked about, and the options under letters, as exams print them."""
     lines = [
         f"{letter}. {option}".replace("\n", ", ")
         for letter, option in zip(LETTERS, question.options, strict=False)
     ]
-    return "\n".join([question.text, *lines])
+    return "\n".join([question.given, *lines])
 
 
 def longest(tokenizer, question: Question) -> int:
