@@ -126,6 +126,13 @@ def split(arm):
     return arm, ""
 
 
+def short(arm):
+    """An arm's name for a table: "blocked c., human"."""
+    strategy, by = split(arm)
+    words = strategy.replace("-curriculum", " c.")
+    return f"{words}, {by}" if by else words
+
+
 def contrasts(runs):
     """[(arm, Contrast, (mean, low, high) by Student, verdict)], each minus random."""
     base, arms = runs.right("random"), ARMS[1:]
@@ -262,36 +269,21 @@ def verdict_rows(programs, diagnoses):
         low > 0 or high < 0
         for _, (_, low, high) in interactions(programs, diagnoses)
     )
-    rows = [
-        (
-            "every order a little above random",
-            f"{r.name}: {int((gains(r) > 0).sum())} of 8 above random",
-            kinds[r.name],
+    rows = []
+    for r in sets:
+        above = int((gains(r) > 0).sum())
+        rows.append(
+            ("orders beat random", r.name, f"{above} of 8", kinds[r.name])
         )
-        for r in sets
-    ]
-    rows += [
-        (
-            "interleaved orders are best on average",
-            f"{r.name}: best is {best[r.name].replace('-', ' ')} ({gain[r.name]})",
-            "no test of a winner",
-        )
-        for r in sets
-    ]
-    rows += [
-        (
-            "model difficulty beats human",
-            f"{r.name}: {100 * first[r.name].mean:+.1f} points",
-            stats.verdict(first[r.name], first[r.name].p),
-        )
-        for r in sets
-    ]
+    for r in sets:
+        told = f"{short(best[r.name])} ({gain[r.name]})"
+        rows.append(("interleaved is best", r.name, told, "not tested"))
+    for r in sets:
+        c = first[r.name]
+        told = f"{100 * c.mean:+.1f} points"
+        rows.append(("model beats human", r.name, told, stats.verdict(c, c.p)))
     rows.append(
-        (
-            "no order wins everywhere",
-            f"{apart} of 8 intervals of the interaction exclude 0",
-            "two sets, one model",
-        )
+        ("no order wins always", "both", f"{apart} of 8 differ", "one model")
     )
     return rows
 
@@ -351,8 +343,7 @@ def draw_results(sets):
         published_gains(), np.arange(8) - 0.32, "k*", ms=7, label="the paper"
     )
     panels[0].legend(loc="upper left", bbox_to_anchor=(0, -0.14))
-    names = [arm.replace("-", " ") for arm in ARMS[1:]]
-    panels[0].set_yticks(range(8), names)
+    panels[0].set_yticks(range(8), [short(arm) for arm in ARMS[1:]])
     panels[0].set_ylim(7.6, -0.6)
     plt.show()
 

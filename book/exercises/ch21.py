@@ -18,9 +18,9 @@ def choose(function: callable):
         found = returned(function(list(sums), list(TEXTS)), float)
         if found != wanted:
             shown = ", ".join(f"{s:.1f}" for s in sums)
+            sizes = ", ".join(str(len(t)) for t in TEXTS)
             return (
-                f"Sums {shown} of options with {[len(t) for t in TEXTS]}"
-                f" characters: option {wanted}, not {found:g}."
+                f"Sums {shown}; {sizes} characters: {wanted}, not {found:g}."
             )
     return "Right: the length of an option no longer decides."
 
