@@ -323,20 +323,22 @@ def draw_orders(categories, difficulty, seed):
 
 
 def draw_results(sets):
-    """Each arm minus random, in points: seeds, mean and Student's interval; the paper's."""
+    """Each arm minus random, in points: seeds, mean, two-way bootstrap; the paper's."""
     figure, panels = plt.subplots(1, 2, figsize=(7.2, 4.2), sharey=True)
     for axes, runs in zip(panels, sets, strict=True):
         base = runs.right("random").mean(1)
         for row, arm in enumerate(ARMS[1:]):
             gap = 100 * (runs.right(arm).mean(1) - base)
             color, marker = BY[split(arm)[1]]
-            mean, low, high = stats.mean_interval(gap)
+            low, high = stats.two_way_bootstrap(
+                100 * (runs.right(arm) - runs.right("random"))
+            )
             axes.plot(
                 gap, [row + 0.2] * len(gap), marker, color=color, ms=3.5,
                 mfc="white",
             )  # fmt: skip
             axes.plot([low, high], [row - 0.1] * 2, color=color, lw=2)
-            axes.plot(mean, row - 0.1, marker, color=color, ms=7)
+            axes.plot(gap.mean(), row - 0.1, marker, color=color, ms=7)
         axes.axvline(0, color=plots.SOFT, lw=1)
         axes.set(title=runs.name, xlabel="minus random, points")
     panels[0].plot(
