@@ -37,28 +37,78 @@ from packaging.requirements import Requirement
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import notebook  # noqa: E402
 import reads  # noqa: E402
+from curriculum.sources import bare  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 OUT = ROOT / "_build" / "colab"
 TEMPLATE = Path(__file__).with_name("colab_cell.py")
-OF_SINGLE_CHAPTERS = ("finetune", "mobile", "teachers")  # rooms that no other room imports
+# Parts of the package that few chapters need; the others do not carry them.
+OF_SINGLE_CHAPTERS = (
+    "finetune", "mobile", "teachers", "onnx.py", "experiments/bench",
+    *(f"experiments/{name}.py" for name in (
+        "cli", "cluster", "cost", "gpu_study", "ood", "own", "reacting", "reproduce",
+        "study", "sweep", "tables",
+    )),
+)  # fmt: skip
+COMMAND = re.compile(r"-m[\"', ]+curriculum\b")  # python -m curriculum …
 LINE = 120  # characters of base64 in a line
 ONLY_FOR_SWEEPS = {"papermill", "nbformat"}  # of the package's dependencies
 
 
 def package(name: str) -> tuple[Path, ...]:
-    """The files of the package; rooms of single chapters where the notebook uses them."""
-    paths = [BOOK / name, *helpers(name)]
-    texts = "\n".join(path.read_text(encoding="utf-8") for path in paths)
-    left_out = [
-        room for room in OF_SINGLE_CHAPTERS if f"curriculum.{room}" not in texts
-    ]
+    """The files of the package, less the parts that the notebook `name` does not reach."""
+    root, reached = ROOT / "curriculum", reach(name)
+    few = [root / part for part in OF_SINGLE_CHAPTERS]
     return tuple(
         path
-        for path in sorted((ROOT / "curriculum").rglob("*.py"))
-        if path.relative_to(ROOT).parts[1] not in left_out
+        for path in sorted(root.rglob("*.py"))
+        if path in reached or not any(path.is_relative_to(part) for part in few)
     )
+
+
+def reach(name: str) -> set[Path]:
+    """The files of the package that a notebook imports, or that these import, anywhere."""
+    cells = nbformat.read(BOOK / name, as_version=4).cells
+    code = [c.source for c in cells if c.cell_type == "code"]
+    code += [bare(path.read_text(encoding="utf-8")) for path in helpers(name)]
+    todo = set().union(*(modules(text) for text in code))
+    if COMMAND.search("\n".join(code)):
+        todo.add(("curriculum", "experiments", "cli"))
+    found: set[Path] = set()
+    while todo:
+        module = todo.pop()
+        for n in range(1, len(module) + 1):
+            place = ROOT.joinpath(*module[:n])
+            for path in (place.with_suffix(".py"), place / "__init__.py"):
+                if path.is_file() and path not in found:
+                    found.add(path)
+                    here = path.relative_to(ROOT).with_suffix("").parts
+                    todo |= modules(path.read_text(encoding="utf-8"), here)
+    return found
+
+
+def modules(source: str, here: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    """What `source`, the file `here`, imports from the package, also inside functions.
+
+    Names that are no modules are among them; nobody finds a file for those.
+    """
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:  # a cell with a command of the notebook's own
+        return set()
+    found = {
+        tuple(a.name.split("."))
+        for n in nodes
+        if isinstance(n, ast.Import)
+        for a in n.names
+    }
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level] if node.level else ()
+            base += tuple(node.module.split(".")) if node.module else ()
+            found |= {base, *((*base, a.name) for a in node.names)}
+    return {module for module in found if module[:1] == ("curriculum",)}
 
 
 def own_files(name: str) -> tuple[Path, ...]:

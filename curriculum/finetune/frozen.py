@@ -38,11 +38,18 @@ def remember_lower(model, layers: int):
     lower.config.num_hidden_layers = layers
     inner.layers = inner.layers[layers:]
     inner.config.num_hidden_layers = len(inner.layers)
-    known: dict[tuple, torch.Tensor] = {}  # {tokens: (T, C)}
+    known: dict[tuple, torch.Tensor] = {}  # {tokens, and places: (T, C)}
 
     @torch.no_grad()
     def recall(module, args, kwargs):
         tokens, mask = kwargs.pop("input_ids"), kwargs["attention_mask"]
+        if mask.dim() == 4:  # one row that says which places see which
+            places = kwargs["position_ids"]
+            key = (*tokens[0].tolist(), -1, *places[0].tolist())
+            if key not in known:
+                more = {"attention_mask": mask, "position_ids": places}
+                known[key] = lower(input_ids=tokens, use_cache=False, **more)[0]
+            return args, kwargs | {"inputs_embeds": known[key]}
         rows = [row[:n].tolist() for row, n in zip(tokens, mask.sum(1), strict=True)]
         for row in rows:
             if tuple(row) not in known:
