@@ -114,11 +114,11 @@ def accuracy_table(runs):
 def contrast_table(runs):
     """The four contrasts in points."""
     rows = [
-        (a, b, points(c.mean, c.low, c.high), points(*student), verdict)
+        (f"{a} − {b}", points(c.mean, c.low, c.high), points(*student), verdict)
         for a, b, c, student, _, verdict in contrasts(runs)
     ]
     return show_table(
-        rows, ("arm", "minus", "points", "Student's", "verdict"),
+        rows, ("comparison", "points", "Student's", "verdict"),
         f"Execution, points, {len(runs.seeds)} seeds; first interval: seeds and"
         " programs.",
     )  # fmt: skip
