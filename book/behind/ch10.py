@@ -128,5 +128,7 @@ def control_rows(plans, data):
         "4×",
         "5×",
     )
-    caption = "Sizes of the pools; programs shown once, twice, up to five times."
+    caption = (
+        "Sizes of the pools; programs shown once, twice, up to five times."
+    )
     return show_table(rows, columns, caption)
