@@ -103,7 +103,7 @@ def ends_table(plans, data):
         "score, easy",
         "score, medium",
         "characters",
-        "run (millions)",
+        "million characters in the run",
     )
     formats = dict.fromkeys(columns[1:], ".2f") | {"characters": ".0f"}
     return show_table(
@@ -119,8 +119,16 @@ def control_rows(plans, data):
         counts = np.bincount(times[data.train], minlength=8)[1:6]
         pools = " / ".join(f"{len(pool):,}" for pool in plan.pools)
         rows.append((name, pools, *counts))
-    columns = ("plan", "pools of the stages", *map(str, range(1, 6)))
+    columns = (
+        "plan",
+        "pools of the stages",
+        "once",
+        "twice",
+        "3×",
+        "4×",
+        "5×",
+    )
     caption = (
-        "Sizes of the pools, and programs by how many times they are shown."
+        "Sizes of the pools; programs shown once, twice, up to five times."
     )
     return show_table(rows, columns, caption)

@@ -75,6 +75,36 @@ def equal_table(runs):
     return show_table(rows, ("property", "found", "equal"), caption)
 
 
+def diet_table(runs):
+    """How often a program of each label is shown in a run of the study, by its record.
+
+    Arms whose stages follow other labels than the true ones are left out. A record counts
+    the programs that a stage draws; where it goes through its pool more than once, times
+    the passes. Unfinished passes make this a little rough.
+    """
+    arms = {"hybrid": "hybrid, hybrid-shuffled"}
+    rows = []
+    for arm in ("baseline", "sequential", "incremental", "hybrid", "warmup"):
+        mine = [r["plan"]["preflight"] for r in by_arm(runs)[arm]]
+        held = by_arm(runs)["baseline"][0]["plan"]["preflight"]["stages"][0]
+        times = [
+            sum(
+                max(1, s["epochs"]) * s["labels"][label]
+                for s in mine[0]["stages"]
+            )
+            / held["labels"][label]
+            for label in LABELS
+        ]
+        size = np.mean([p["tokens"] for p in mine]) / 1e6
+        rows.append((arms.get(arm, arm), *times, size))
+    columns = ("arm", *LABELS, "million characters")
+    formats = dict.fromkeys(LABELS, ".2f") | {"million characters": ".1f"}
+    caption = (
+        "How often a program of each label is shown in one run, on average."
+    )
+    return show_table(rows, columns, caption, formats)
+
+
 # --- the figure ---
 
 

@@ -42,12 +42,10 @@ def terminal(line, folder):
 
 
 def parameters_of(notebook):
-    """Print the parameter cells of a notebook that papermill has prepared."""
+    """Print the cell of parameters that papermill has put into a notebook."""
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags", [])
-        if "parameters" in " ".join(tags):
-            print("#", *tags)
-            print(cell.source.strip(), "\n")
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            print(cell.source.strip())
 
 
 def smallest(n, spread):

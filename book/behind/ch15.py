@@ -4,6 +4,7 @@
   fresh one and in both.
 - `Skill` finds the loops that print the loop variable and those that print another one.
 - `along` reads the answers of models that were saved during training.
+- `draw_lengths` and `changes` compare runs of one length with those of twice the length.
 """
 
 import itertools
@@ -13,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from behind.ch11 import PRIMARY, verdicts
-from curriculum import files, plots
+from curriculum import difficulty, files, plots
 from curriculum.data.corpus import Corpus
 from curriculum.evaluation import stats
 from curriculum.evaluation.answers import unpack
@@ -84,6 +85,8 @@ class Skill:
     more, so that counting alone cannot be right by luck.
     """
 
+    LABELS = ("easy", "medium", "hard")
+
     def __init__(self, folder):
         corpus = Corpus.load(folder)
         loud = [i for i, text in enumerate(corpus.outputs) if text]
@@ -96,6 +99,11 @@ class Skill:
         self.own = plain & (self.kinds == "own")
         self.other = plain & (self.kinds == "other")
         self.loops = self.kinds != ""
+
+    def labels(self):
+        """(programs,) 0 easy, 1 medium, 2 hard: the paper's score, cut as in the study."""
+        scores = difficulty.score_many(self.codes, ["om_token"])
+        return difficulty.label(scores.table["om_token"], (2.0, 4.0))
 
 
 def kind(code):
@@ -245,3 +253,39 @@ def exposure(plan, kinds, parts):
         ]
         for which in ("own", "other")
     ]
+
+
+# --- runs of two lengths --------------------------------------------------------------------
+
+
+def draw_lengths(short, long, steps):
+    """Every run of two lengths, seed by seed: a panel for each arm of `long`."""
+    figure, panels = plt.subplots(1, len(long), figsize=(7, 3.2), sharey=True)
+    for axes, (arm, table) in zip(panels, long.items(), strict=True):
+        look = plots.schedule_style(arm)
+        ends = 100 * np.stack([short[arm].mean(1), table.mean(1)])
+        axes.plot(
+            [0, 1], ends, look["linestyle"],
+            color=look["color"], marker=look["marker"], ms=5,
+        )  # fmt: skip
+        axes.set_xticks([0, 1], [f"{n:,}" for n in steps])
+        axes.set(title=arm, xlim=(-0.25, 1.25))
+    panels[0].set(ylabel="executed, %", ylim=(30, 90))
+    panels[len(panels) // 2].set_xlabel("steps of training")
+    plt.show()
+
+
+def changes(short, long, steps, arm="hybrid"):
+    """An arm minus each of the others at both lengths, and how the difference changed.
+
+    Returns: {other arm: {steps of training, or "change": (seeds, programs)}}.
+    """
+    found = {}
+    for other in long:
+        if other != arm:
+            gaps = [t[arm] - t[other] for t in (short, long)]
+            names = (*(f"{n:,}" for n in steps), "change")
+            found[other] = dict(
+                zip(names, [*gaps, gaps[1] - gaps[0]], strict=True)
+            )
+    return found

@@ -207,6 +207,25 @@ def over_time(evidence, arm="hybrid", reference="hybrid-shuffled"):
     )  # fmt: skip
 
 
+def twice_as_long(evidence, study="longer", arm="hybrid"):
+    """The hybrid minus the others after 8,400 and after 16,800 steps, the same seeds."""
+    runs = records.records(study)
+    long = records.right(runs)
+    n = len(long[arm])  # the first seeds of the fresh block
+    fresh = evidence.blocks()[1]
+    short = {name: fresh[name][:n] for name in long}
+    steps = [r[0]["scale"]["steps"] for r in (evidence.fresh, runs)]
+    rows = []
+    for other, by in ch15.changes(short, long, steps, arm).items():
+        found = [ch15.two_ways(gap)[0] for gap in by.values()]
+        rows.append(
+            (other, *(interval(*ends, 1, 100, True) for ends in found))
+        )
+    columns = (f"{arm} −", *(f"{n:,}" for n in steps), "change")
+    caption = f"Execution, points, {n} seeds, by steps of training; bootstrap."
+    return show_table(rows, columns, caption)
+
+
 def validity(evidence):
     """Rank correlation of scores with success, with intervals over programs."""
     right = evidence.right()["baseline"].mean(0)

@@ -214,3 +214,13 @@ def test_seeds_of_an_arm_have_the_mean_of_its_row(right):
         seeds = [float(x) for x in line.split()[1:]]
         wanted = 100 * (right[name] - right["baseline"][: len(right[name])]).mean()
         assert np.mean(seeds) == pytest.approx(wanted, abs=0.06)
+
+
+def test_the_diet_adds_up_to_the_showings(runs):
+    """Times of each label, weighted by how many programs have it, are all showings."""
+    table = ch11.diet_table(runs)
+    base = ch11.by_arm(runs)["baseline"][0]["plan"]["preflight"]
+    held = [base["stages"][0]["labels"][k] for k in ch11.LABELS]
+    for arm, *times, _ in table.rows:
+        shown = sum(float(t) * n for t, n in zip(times, held, strict=True))
+        assert shown == pytest.approx(base["programs"], rel=0.01), arm

@@ -7,6 +7,8 @@ import pytest
 
 from behind import ch15, referee
 from curriculum.evaluation.stats import sign_flip
+from curriculum.experiments import records
+from curriculum.experiments.spec import RESULTS
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,26 @@ def test_pooling_keeps_the_arms_of_both_blocks_and_their_seeds():
     first = {"a": np.zeros((2, 3)), "b": np.ones((2, 3))}
     both = ch15.pooled(first, {"a": np.ones((3, 3))})
     assert list(both) == ["a"] and both["a"].mean(1).tolist() == [0, 0, 1, 1, 1]
+
+
+def test_changes_are_the_long_difference_minus_the_short_one():
+    short = {"hybrid": np.full((2, 3), 0.4), "baseline": np.full((2, 3), 0.5)}
+    long = {"hybrid": np.full((2, 3), 0.6), "baseline": np.full((2, 3), 0.9)}
+    found = ch15.changes(short, long, (8_400, 16_800))
+    assert list(found) == ["baseline"]
+    means = {name: gap.mean().round(9) for name, gap in found["baseline"].items()}
+    assert means == {"8,400": -0.1, "16,800": -0.3, "change": -0.2}
+
+
+def test_labels_of_the_test_programs_are_those_of_the_records():
+    one = records.records("longer", RESULTS)[0]
+    kept = one["results"]["exact"]["execution"]["by_label"]
+    skill = ch15.Skill(RESULTS / "study" / "test-programs")
+    right = ch15.loud(records.executed(one, RESULTS))[1]
+    for k, name in enumerate(skill.LABELS):
+        assert right[skill.labels() == k].mean() == pytest.approx(
+            kept[name]["accuracy"]
+        )
 
 
 def evidence(gaps):

@@ -10,7 +10,7 @@
 - The table is in processor time, of this process and the sandbox together: what one core
   has to do, however busy the machine is. The file has the seconds on the wall as well.
 
-The file is `book/results/bench/corpus-sizes.json`; chapter 12 names it.
+The file is `book/results/bench/corpus-sizes.json`; the page of provenance lists it.
 """
 
 import argparse
@@ -129,7 +129,8 @@ def main(words=None) -> int:
         rows.append(json.loads(run.stdout))
     print(table(rows))
     if asked.out:
-        about = {"variant": asked.variant, "steps": STEPS, "batch": BATCH}
+        about = {"what": "time and memory of making corpora of several sizes"}
+        about |= {"variant": asked.variant, "steps": STEPS, "batch": BATCH}
         about |= {"trained": TRAINED, "provenance": files.provenance()}
         files.write_json(asked.out, {**about, "rows": rows})
     return 0
