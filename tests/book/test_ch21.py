@@ -24,7 +24,7 @@ def runs(request):
 def test_kept_answers_agree_with_the_results(runs):
     for arm in ch21.ARMS:
         mine = [r["results"] for r in runs.records if r["arm"] == arm]
-        assert len(mine) == len(runs.seeds) > 2
+        assert len(mine) == len(runs.seeds) > 1
         told = [r["accuracy"] for r in mine]
         np.testing.assert_allclose(runs.right(arm).mean(1), told, atol=1e-9)
         told = [r["probability"] for r in mine]
