@@ -19,12 +19,14 @@ from curriculum.show import interval, show_table
 PANELS = {
     "programs": ("Programs, models from random weights",
                  "points of execution accuracy", plots.BLUE),
-    "questions": ("Multiple choice, a pretrained model",
-                  "points of accuracy", plots.PURPLE),
     "pretrained": ("Programs, a pretrained model",
                    "points of execution accuracy", plots.GREEN),
     "instructions": ("Instructions, a pretrained model",
                      "points of exact answers", plots.ORANGE),
+    "questions": ("Questions about programs, a pretrained model",
+                  "points of right choices", plots.PURPLE),
+    "diagnoses": ("Questions about diagnoses, a pretrained model",
+                  "points of right choices", plots.PURPLE),
     "networks": ("Lessons for a phone network",
                  "hundredths of utility", plots.VERMILION),
 }  # fmt: skip
@@ -103,7 +105,7 @@ def draw_forest(evidence):
     """Every comparison: mean and interval, a panel for each kind of data."""
     sizes = [len(evidence.of(d)) for d in evidence.domains]
     _, panels = plt.subplots(
-        len(sizes), 1, figsize=(7, 0.27 * sum(sizes) + 0.75 * len(sizes)),
+        len(sizes), 1, figsize=(7, 0.25 * sum(sizes) + 0.72 * len(sizes)),
         height_ratios=[n + 1.2 for n in sizes], constrained_layout=True,
     )  # fmt: skip
     for axes, domain in zip(np.atleast_1d(panels), evidence.domains, strict=True):

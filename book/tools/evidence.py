@@ -18,7 +18,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "book")]
 
-from behind import ch11, ch15, ch19, ch20  # noqa: E402
+from behind import ch11, ch15, ch19, ch20, ch21, ch22  # noqa: E402
 from curriculum import files  # noqa: E402
 from curriculum.difficulty import LABELS  # noqa: E402
 from curriculum.evaluation import stats  # noqa: E402
@@ -36,7 +36,16 @@ def right(study):
 
 
 def row(
-    domain, study, chapter, arm, minus, table, reference, verdict=EXPLORATORY, name="", **more
+    domain,
+    study,
+    chapter,
+    arm,
+    minus,
+    table,
+    reference,
+    verdict=EXPLORATORY,
+    name="",
+    **more,
 ):
     """One comparison as plain values, from (seeds, cases) of both arms.
 
@@ -66,7 +75,12 @@ def programs():
         verdict = one if one == two else f"{one}/{two}"
         yield here("study", 15, arm, minus, both[arm], both[minus], verdict)
     yield here(
-        "study", 15, "hybrid-shuffled", "baseline", both["hybrid-shuffled"], both["baseline"]
+        "study",
+        15,
+        "hybrid-shuffled",
+        "baseline",
+        both["hybrid-shuffled"],
+        both["baseline"],
     )
     yield here(
         "study", 15, "baseline, restarts", "baseline",
@@ -94,7 +108,9 @@ def programs():
     held = stats.holm([c.p for _, c in found])
     for (arm, name), (_, c), p in zip(SCORES.items(), found, held, strict=True):
         verdict = stats.verdict(c, p)
-        yield here("scores", 14, name, "baseline", scores[arm], scores["baseline"], verdict)
+        yield here(
+            "scores", 14, name, "baseline", scores[arm], scores["baseline"], verdict
+        )
     fair = right("fair")
     for more in ("", ", restarts"):
         arm, minus = f"fair.py:fair{more}", f"baseline{more}"
@@ -123,6 +139,25 @@ def instructions():
         yield here(name, "random", runs.of("exact", order), base)
 
 
+def pretrained():
+    """SmolLM2 fine-tuned on programs in the paper's orders; outcome: execution."""
+    runs = ch22.Runs(RESULTS / "large")
+    for arm, minus, _, _, _, verdict in ch22.contrasts(runs):
+        tables = runs.exact(arm), runs.exact(minus)
+        yield row("pretrained", "large", 22, arm, minus, *tables, verdict)
+
+
+def questions():
+    """SmolLM2 fine-tuned on multiple choice; outcome: the right option chosen."""
+    for name in ch21.SETS:
+        runs = ch21.Runs(name, RESULTS / "human")
+        for arm, _, _, verdict in ch21.contrasts(runs):
+            tables = runs.right(arm), runs.right("random")
+            said = f"{ch21.short(arm)} − random"
+            domain = "questions" if name == "programs" else name
+            yield row(domain, "human", 21, arm, "random", *tables, verdict, name=said)
+
+
 def last(runs, order):
     """Share of the tested kind among the items of a run's last five steps, mean over seeds."""
     shares = [ch19.last_kinds(runs, order, seed)["predict"] for seed in runs.seeds]
@@ -135,7 +170,14 @@ def networks():
     base = study.scores("target only")
     for arm, _, _, verdict in study.contrasts():
         yield row(
-            "networks", "mobile", 20, arm, "target only", study.scores(arm), base, verdict
+            "networks",
+            "mobile",
+            20,
+            arm,
+            "target only",
+            study.scores(arm),
+            base,
+            verdict,
         )
 
 
@@ -158,7 +200,7 @@ def spread():
     return round(float((both["hybrid"] - both["baseline"]).mean(1).std(ddof=1)), 6)
 
 
-DOMAINS = (programs, instructions, networks)
+DOMAINS = (programs, pretrained, instructions, questions, networks)
 
 
 def compute() -> dict:
@@ -170,7 +212,9 @@ def compute() -> dict:
         "order alone, by label": list(by_label()),
         "spread of hybrid − baseline": spread(),
         "random, last": last(ch19.Runs(RESULTS / "finetune"), "random"),
-        "records": {name: _digest(RESULTS / name) for name in sorted({r["study"] for r in rows})},
+        "records": {
+            name: _digest(RESULTS / name) for name in sorted({r["study"] for r in rows})
+        },
         "provenance": files.provenance(),
     }
 
@@ -178,7 +222,9 @@ def compute() -> dict:
 def _digest(folder):
     """Of all files of a study, by name."""
     paths = sorted(p for p in folder.rglob("*.json"))
-    kept = [[p.relative_to(folder).as_posix(), files.digest(p.read_bytes())] for p in paths]
+    kept = [
+        [p.relative_to(folder).as_posix(), files.digest(p.read_bytes())] for p in paths
+    ]
     return files.digest(kept)[:16]
 
 
@@ -193,8 +239,12 @@ def main():
         return
     files.write_json(OUT, found)
     for r in found["rows"]:
-        ends = f"{100 * r['mean']:+6.1f} [{100 * r['low']:+.1f}, {100 * r['high']:+.1f}]"
-        print(f"{r['domain']:13}{r['name']:40}{ends:24}{r['seeds']:3}  {r['verdict'] or '–'}")
+        ends = (
+            f"{100 * r['mean']:+6.1f} [{100 * r['low']:+.1f}, {100 * r['high']:+.1f}]"
+        )
+        print(
+            f"{r['domain']:13}{r['name']:40}{ends:24}{r['seeds']:3}  {r['verdict'] or '–'}"
+        )
 
 
 if __name__ == "__main__":

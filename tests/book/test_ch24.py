@@ -31,12 +31,16 @@ def test_the_page_is_what_the_records_say(tool, evidence):
     again = tool.compute()
     for key, value in again.items():
         if key != "provenance":
-            assert evidence.kept[key] == value, f"{key}: run python book/tools/evidence.py"
+            assert evidence.kept[key] == value, (
+                f"{key}: run python book/tools/evidence.py"
+            )
 
 
 def test_a_row_is_the_contrast_of_its_two_arms(evidence):
     right = records.right(records.records("scores"))
-    c = stats.contrast(right["hybrid, scorer characters, cut tertiles"], right["baseline"])
+    c = stats.contrast(
+        right["hybrid, scorer characters, cut tertiles"], right["baseline"]
+    )
     (row,) = [r for r in evidence.rows if r["name"] == "hybrid by length − baseline"]
     found = [row[k] for k in ("mean", "low", "high")]
     assert found == pytest.approx([c.mean, c.low, c.high], abs=1e-6)
@@ -49,6 +53,7 @@ def test_every_study_of_several_arms_and_seeds_is_on_the_page(evidence):
         "quick": "runs of one minute; their comparisons stand in chapters 7 to 11",
         "pacing": "the same; a comparison of losses, in chapter 9",
         "restart": "the same, in chapter 9",
+        "inside": "what is inside the models of another study, chapter 23",
         "desk": "one seed", "small": "one seed", "snapshots": "one seed",
     }  # fmt: skip
     folder = files.results_folder()
