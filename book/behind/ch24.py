@@ -8,6 +8,7 @@
 """
 
 from collections import Counter
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,10 +48,10 @@ class Evidence:
 
     @property
     def source(self):
-        """Where the numbers come from, in two lines."""
+        """Where the numbers come from, in a few lines."""
         one = self.kept["provenance"]
-        studies = ", ".join(self.kept["records"])
-        return f"{studies};\ncomputed at commit {one['commit']}, {one['date']}"
+        studies = fill(", ".join(self.kept["records"]) + ";", 66)
+        return f"{studies}\ncomputed at commit {one['commit']}, {one['date']}"
 
 
 def side(row):
