@@ -42,7 +42,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 OUT = ROOT / "_build" / "colab"
 TEMPLATE = Path(__file__).with_name("colab_cell.py")
-OF_SINGLE_CHAPTERS = ("finetune", "inside", "mobile", "teachers")  # rooms that no other room imports
+# Rooms that no other room imports.
+OF_SINGLE_CHAPTERS = ("finetune", "inside", "mobile", "teachers")
 LINE = 120  # characters of base64 in a line
 ONLY_FOR_SWEEPS = {"papermill", "nbformat"}  # of the package's dependencies
 

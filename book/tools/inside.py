@@ -39,8 +39,8 @@ ARMS = {
 MODELS = [(a, s, n) for s in SEEDS for a, steps in ARMS.items() for n in steps]
 LINE = np.linspace(0, 1, 5)  # places on the line between two models
 ON_LINE = 50  # programs of each grammar level, for the losses there
-NOISE_BATCHES, BATCH = 12, 32  # for the noise scale
-SHARP, LANCZOS = 48, 10  # programs and steps for the sharpness
+NOISE_BATCHES, BATCH = 8, 32  # for the noise scale
+SHARP, LANCZOS = 48, 8  # programs and steps for the sharpness
 PROBED = CorpusSpec(100_000, variant="july", seed=24)  # its test side is probed
 PAIRS = 50  # of programs to patch between, of each of four kinds
 
@@ -63,6 +63,9 @@ class Inside:
         self.end = np.minimum(writes(self.corpus), last)  # a program may print nothing
         u = files.hash_uniform(np.arange(len(last)), "inside, any place")
         self.anywhere = (u * self.end).astype(int)
+        levels = self.corpus.levels
+        ids = [np.flatnonzero(levels == v)[:ON_LINE] for v in np.unique(levels)]
+        self.on_line = self.rows.batch(np.concatenate(ids))
         scored = difficulty.score_many(self.corpus.codes, ["om_token"])
         self.labels = difficulty.label(scored.table["om_token"], CUTS["paper"])
         self.random = files.hash_order(len(self.corpus), "inside, programs")
@@ -139,10 +142,7 @@ class Inside:
             pairs = patching.pairs(PAIRS, printed, last)
             name = f"{'printed' if printed else 'other'}, printed set {'last' if last else 'first'}"
             patches[name] = {
-                place: [
-                    patching.follows(model, self.corpus.tokenizer, pairs, layer, end)
-                    for layer in range(model.config.n_layer + 1)
-                ]
+                place: patching.follows(model, self.corpus.tokenizer, pairs, end)
                 for place, end in (("digit", False), ("end", True))
             }
         return {
@@ -162,23 +162,19 @@ class Inside:
             ids = ids[: NOISE_BATCHES * BATCH].reshape(-1, BATCH)
             every = [landscape.gradient(model, self.rows.batch(b)) for b in ids]
             found[name] = landscape.noise_scale(every, BATCH)
-            if sharp:
+            if sharp and name == "all":
                 batch = self.rows.batch(ids.ravel()[:SHARP])
                 found[name]["sharpness"] = landscape.sharpness(model, batch, LANCZOS)
         return found
 
     @torch.no_grad()
-    def line(self, one, other) -> list[float]:
-        """Mean loss at even steps from one model to another, on some of every level."""
-        levels = self.corpus.levels
-        ids = np.concatenate(
-            [np.flatnonzero(levels == v)[:ON_LINE] for v in np.unique(levels)]
-        )
-        batch = self.rows.batch(ids)
-        return [
-            float(landscape.mean_loss(landscape.between(one, other, t), batch))
-            for t in LINE
+    def line(self, one, other, ends) -> list[float]:
+        """Mean loss at even steps from one model to another, whose own are `ends`."""
+        inside = [
+            float(landscape.mean_loss(landscape.between(one, other, t), self.on_line))
+            for t in LINE[1:-1]
         ]
+        return [ends[0], *inside, ends[1]]
 
 
 def writes(corpus) -> np.ndarray:
@@ -291,6 +287,7 @@ def measure_pairs(inside: Inside) -> None:
     streams: dict = {}
     for key in MODELS:
         streams[key] = inside.similar(inside.model(*key))[1]
+        print("stream", *key, flush=True)
     similar = [
         {
             "models": [list(a), list(b)],
@@ -306,17 +303,24 @@ def measure_pairs(inside: Inside) -> None:
         if a[2] == b[2]
     ]
     print("cka", round(time.perf_counter() - begin), flush=True)
+    models = {key: inside.model(*key) for key in MODELS}
+    with torch.no_grad():
+        own = {
+            key: float(landscape.mean_loss(model, inside.on_line))
+            for key, model in models.items()
+            if key[0] != FIRST
+        }
     crossed = []
     for kind, a, b, align in lines():
-        one, other = inside.model(*a), inside.model(*b)
+        one, other, ends = models[a], models[b], (own[a], own[b])
         row = {
             "kind": kind,
             "models": [list(a), list(b)],
-            "loss": inside.line(one, other),
+            "loss": inside.line(one, other, ends),
         }
         if align:
             moved = landscape.aligned(one, other)
-            row["aligned"] = inside.line(one, moved)
+            row["aligned"] = inside.line(one, moved, ends)
             row["likeness"] = [landscape.likeness(one, m) for m in (other, moved)]
         crossed.append(row)
         print(kind, a, b, flush=True)

@@ -85,14 +85,12 @@ def pairs(n: int, printed: bool, last: bool, seed: int = 0) -> list[Pair]:
 
 
 @torch.no_grad()
-def follows(
-    model: GPT, tokenizer, found: list[Pair], layer: int, end: bool = False
-) -> float:
-    """Share of the pairs whose answer begins with `digit` after a patch from `other`.
+def follows(model: GPT, tokenizer, found: list[Pair], end: bool = False) -> list[float]:
+    """By layer, the share of pairs whose answer begins with `digit` after a patch.
 
-    Args: layer: where the stream is replaced, at the digit; `end`: at the last place of
-        the text instead, from which the answer is read.
-    At layer 0 a patch at the digit is the same as writing the other digit.
+    Args: found: pairs of one kind. end: patch the last place of the text, from which the
+        answer is read, instead of the digit's own.
+    Returns: L + 1 shares. At layer 0 a patch at the digit is the same as writing the other.
     """
     one, other = (
         torch.from_numpy(np.stack([tokenizer.encode(t) for t in texts]).astype("int64"))
@@ -100,11 +98,11 @@ def follows(
     )  # (B, T) each
     (place,) = {p.place for p in found}
     place = one.shape[1] - 1 if end else place
-    stream = run(model, other)[1]
-    logits, _ = run(model, one, {(layer, place): stream[layer, :, place]})
-    said = logits[:, -1].argmax(-1).tolist()
-    return float(
-        np.mean(
-            [tokenizer.decode([s]) == p.digit for s, p in zip(said, found, strict=True)]
+    shares = []
+    for layer, x in enumerate(run(model, other)[1]):
+        logits, _ = run(model, one, {(layer, place): x[:, place]})
+        said = [tokenizer.decode([i]) for i in logits[:, -1].argmax(-1).tolist()]
+        shares.append(
+            float(np.mean([s == p.digit for s, p in zip(said, found, strict=True)]))
         )
-    )
+    return shares

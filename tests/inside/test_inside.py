@@ -103,9 +103,9 @@ class _Copies(torch.nn.Module):
 def test_follows_finds_what_a_model_copies(corpus):
     tokenizer = corpus.tokenizer
     copies = _Copies(10)  # whatever is printed, the digit that was set last
-    ask = lambda printed, last, **to: patching.follows(  # noqa: E731
+    ask = lambda printed, last, layer, **to: patching.follows(  # noqa: E731
         copies, tokenizer, patching.pairs(20, printed, last), **to
-    )
+    )[layer]
     assert ask(True, True, layer=0) == 1
     assert ask(True, False, layer=0) == 0
     assert ask(False, False, layer=0) == 1
