@@ -6,6 +6,7 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from scipy import stats as scipy_stats
 
 from curriculum import files, plots
 from curriculum.experiments import records
@@ -248,6 +249,11 @@ def selectivity(probe):
     return probe["accuracy"][layer] - probe["control"][layer]
 
 
+def spearman(x, y):
+    """Rank correlation of two lists of numbers."""
+    return float(scipy_stats.spearmanr(x, y).statistic)
+
+
 def overlap(x, y):
     """Whether the ranges of two sets of values overlap."""
     return max(x) >= min(y) and max(y) >= min(x)
@@ -420,7 +426,7 @@ def draw_patches(shares, text):
     plt.show()
 
 
-def patch_table(measured):
+def patch_table(measured, step=LAST):
     """At layer 0: whose digit does the answer follow?"""
     rows = []
     for arm, last in itertools.product(ARMS, ("last", "first")):
@@ -431,14 +437,35 @@ def patch_table(measured):
                     "digit"
                 ][0],
                 arm,
+                step,
             )
-            row.append(", ".join(f"{v:.0%}" for v in x))
+            row.append(", ".join(f"{100 * v:.0f}" for v in x))
         rows.append(row)
     return show_table(
         rows,
-        ("arm", "printed", "follows the printed", "follows the other"),
-        "Share of 50 answers that change to the new digit, seeds 8 to 11.",
+        ("arm", "printed", "follow the printed", "follow the other"),
+        "Answers that change to the new digit, % of 50, seeds 8, 9, 10, 11.",
     )
+
+
+def binding(record):
+    """How much more answers follow the printed variable than the other, −1 to 1."""
+    at = {k: v["digit"][0] for k, v in record["patches"].items()}
+    return np.mean(
+        [
+            at[f"printed, printed set {x}"] - at[f"other, printed set {x}"]
+            for x in ("last", "first")
+        ]
+    )
+
+
+def carried(record):
+    """Through how many layers the digit's place carries what it does at layer 0.
+
+    Over the two kinds in which the printed variable's digit changes, and the other's.
+    """
+    every = np.array([v["digit"] for v in record["patches"].values()]).sum(0)
+    return every[1:].sum() / every[0] if every[0] else float("nan")
 
 
 # --- live ---------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ ARMS = {
 }
 MODELS = [(a, s, n) for s in SEEDS for a, steps in ARMS.items() for n in steps]
 LINE = np.linspace(0, 1, 5)  # places on the line between two models
-ON_LINE = 50  # programs of each grammar level, for the losses there
+ON_LINE = 25  # programs of each grammar level, for the losses there
 NOISE_BATCHES, BATCH = 8, 32  # for the noise scale
 SHARP, LANCZOS = 48, 8  # programs and steps for the sharpness
 PROBED = CorpusSpec(100_000, variant="july", seed=24)  # its test side is probed
@@ -116,9 +116,13 @@ class Inside:
 
     def similar(self, model) -> tuple[np.ndarray, dict]:
         """Losses of the test programs, and the stream at one place of each, twice."""
-        every = np.arange(len(self.corpus))
-        wanted = {"anywhere": (every, self.anywhere), "end": (every, self.end)}
-        return self.look(model, self.corpus, wanted)
+        half = np.arange(0, len(self.corpus), 2)
+        every = np.arange(len(half))
+        wanted = {
+            "anywhere": (every, self.anywhere[half]),
+            "end": (every, self.end[half]),
+        }
+        return self.look(model, self.corpus.subset(half), wanted)
 
     def state(self, model) -> dict:
         """Losses by level and label, the head's singular entropy, probes, patches."""
