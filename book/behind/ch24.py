@@ -228,15 +228,6 @@ class Measured:
             [r[key] for r in self.pairs["lines"] if r["kind"] == kind]
         )
 
-    def barriers(self, kind, aligned=False):
-        return np.array(
-            [landscape.barrier(x) for x in self.lines(kind, aligned)]
-        )
-
-
-def seed_row(name, values, spec=".3f"):
-    return (name, *(format(x, spec) for x in values))
-
 
 def best(probe, key="accuracy"):
     """The best layer's accuracy."""
@@ -254,13 +245,8 @@ def spearman(x, y):
     return float(scipy_stats.spearmanr(x, y).statistic)
 
 
-def overlap(x, y):
-    """Whether the ranges of two sets of values overlap."""
-    return max(x) >= min(y) and max(y) >= min(x)
-
-
 def arms_table(measured, figure, arms, caption, spec=".3f", kind="state"):
-    """Values of every seed, by (arm, step); the last column compares with the baseline."""
+    """Values of every seed, by (arm, step)."""
     rows = []
     for arm, step in arms:
         x = measured.values(figure, arm, step, kind)
@@ -298,17 +284,6 @@ def probe_table(measured):
         ),
         "Probes at their best layer: lowest and highest of four seeds.",
     )
-
-
-def pairs_table(found, null, spec=".3f"):
-    """Rows of kinds of pairs; does the median leave the range of the null?"""
-    rows = []
-    for kind, x in found.items():
-        beyond = not min(found[null]) <= np.median(x) <= max(found[null])
-        said = "(null)" if kind == null else "yes" if beyond else "no"
-        rows.append((kind, len(x), *_spread(x), said))
-    columns = ("pairs", "number", "median", "lowest", "highest", "exceeds")
-    return rows, columns, dict.fromkeys(columns[2:5], spec)
 
 
 # --- figures ------------------------------------------------------------------------------
@@ -498,4 +473,63 @@ def set_last(corpus, question):
     codes = [corpus.codes[i] for i in question.program]
     return np.array(
         [int(re.findall(r"^\w = (\d)$", c, re.M)[-1]) for c in codes]
+    )
+
+
+# --- pairs --------------------------------------------------------------------------------
+
+
+def cka_table(measured, place="end", layer=6):
+    """CKA of two arms of other seeds beside that of one arm, at every step."""
+    rows = []
+    for step in (0, 2_800, 7_000, LAST):
+        found = {k: v[:, layer] for k, v in measured.cka(place, step).items()}
+        null = found["same arm, other seed"]
+        row = [f"{step:,}", _told(null)]
+        other = found.get("other arm, other seed")
+        if other is None:
+            rows.append([*row, "–", "–"])
+            continue
+        beyond = not null.min() <= np.median(other) <= null.max()
+        rows.append([*row, _told(other), "yes" if beyond else "no"])
+    return show_table(
+        rows,
+        ("step", "one arm (null)", "two arms", "exceeds the seeds"),
+        "CKA at the last layer, other seeds: median (lowest to highest).",
+    )
+
+
+def _told(x, digits=2):
+    low, high = min(x), max(x)
+    return f"{np.median(x):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def barrier_table(measured):
+    """Barriers by kind of pair; of one seed by the two arms."""
+    groups = {}
+    for row in measured.pairs["lines"]:
+        kind = row["kind"]
+        (a, _, n), (b, _, m) = row["models"]
+        if kind == "along a run":
+            kind = f"one run: {a}, {n:,} to {m:,}"
+        elif "same seed" in kind:
+            short = b.replace("hybrid-shuffled", "shuffled")
+            kind = f"one seed: {a}, {short}" + (f", {n:,}" if n < LAST else "")
+        groups.setdefault(kind, []).append(row)
+    rows = []
+    first = ["same arm, other seed", "other arm, other seed"]
+    rest = sorted(k for k in groups if k not in first)
+    ordered = [*first, *(k for k in rest if "one seed" in k)]
+    ordered += [k for k in rest if "one seed" not in k]
+    for kind in ordered:
+        plain = [landscape.barrier(r["loss"]) for r in groups[kind]]
+        moved = "–"
+        if "aligned" in groups[kind][0]:
+            every = [landscape.barrier(r["aligned"]) for r in groups[kind]]
+            moved = f"{np.median(every):.2f}"
+        rows.append((kind, len(plain), _told(plain), moved))
+    return show_table(
+        rows,
+        ("ends of the line", "lines", "barrier", "aligned"),
+        "Barriers, nats a character: median (lowest to highest).",
     )
