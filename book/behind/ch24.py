@@ -381,7 +381,7 @@ def draw_lines(measured):
             lw=1,
             label="along a run" if not n else None,
         )
-    panels[0].set_ylabel("loss, nats a character")
+    panels[0].set(ylabel="loss, nats a character", ylim=(0, 5.2))
     panels[0].legend(loc="upper left", fontsize=9)
     plt.show()
 
@@ -389,9 +389,7 @@ def draw_lines(measured):
 def draw_patches(shares, text):
     """(layers, places): where a patch carries the answer over."""
     figure, axes = plt.subplots(figsize=(7.2, 3.0))
-    shown = axes.imshow(
-        shares, cmap="magma_r", aspect="auto", vmin=-0.1, vmax=1
-    )
+    shown = axes.imshow(shares, cmap="magma_r", aspect="auto", vmin=0, vmax=1)
     words = [c.replace("\n", "⏎").replace(" ", "␣") for c in text]
     axes.set_xticks(range(len(words)), words, fontsize=9)
     axes.set_yticks(range(len(shares)))
@@ -474,6 +472,27 @@ def set_last(corpus, question):
     return np.array(
         [int(re.findall(r"^\w = (\d)$", c, re.M)[-1]) for c in codes]
     )
+
+
+# --- gradients ----------------------------------------------------------------------------
+
+
+def gradients_table(measured, figures, caption):
+    """Values of four seeds in one cell: {column: (figure of a record, format)}."""
+    rows = []
+    for arm, step in ((FIRST, 0), *((a, n) for a in ARMS for n in STEPS[a])):
+        row = [f"{arm}, {step:,}" if step else arm]
+        for figure, spec in figures.values():
+            x = [figure(measured.gradients[arm, s, step]) for s in SEEDS]
+            row.append(
+                "–"
+                if None in x
+                else ", ".join(
+                    "none" if np.isinf(v) else format(v, spec) for v in x
+                )
+            )
+        rows.append(row)
+    return show_table(rows, ("model", *figures), caption)
 
 
 # --- pairs --------------------------------------------------------------------------------

@@ -63,10 +63,11 @@ def test_models_answer_as_the_records_of_their_runs_say(measured):
     for r in runs:
         arm, seed = r["spec"]["schedule"], r["spec"]["seed"]
         here = measured.state[arm, seed, ch24.LAST]["loss"]
-        for kind, name in (("valid", "all"), ("answer", "answer")):
+        # Other programs: a test holds as many of each level, a validation does not.
+        for kind, name, near in (("valid", "all", 0.1), ("answer", "answer", 0.5)):
             for label in ch24.LABELS:
                 wanted = r["curve"][-1][kind][label]
-                assert here[name][label] == pytest.approx(wanted, rel=0.25), label
+                assert here[name][label] == pytest.approx(wanted, rel=near), label
 
 
 def test_pairs_of_models(measured):
@@ -93,7 +94,9 @@ def test_pairs_of_models(measured):
 
 
 def test_binding_carried_and_selectivity():
-    kinds = [f"{w}, printed set {x}" for w in ("printed", "other") for x in ("last", "first")]
+    kinds = [
+        f"{w}, printed set {x}" for w in ("printed", "other") for x in ("last", "first")
+    ]
     shares = ([1.0, 0.5, 0], [0.5, 0.5, 0], [0, 0, 0], [0.1, 0, 0])
     record = {"patches": {k: {"digit": v} for k, v in zip(kinds, shares, strict=True)}}
     assert ch24.binding(record) == pytest.approx((1.0 + 0.4) / 2)
