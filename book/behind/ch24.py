@@ -432,15 +432,6 @@ def binding(record):
     )
 
 
-def carried(record):
-    """Through how many layers the digit's place carries what it does at layer 0.
-
-    Over the two kinds in which the printed variable's digit changes, and the other's.
-    """
-    every = np.array([v["digit"] for v in record["patches"].values()]).sum(0)
-    return every[1:].sum() / every[0] if every[0] else float("nan")
-
-
 # --- live ---------------------------------------------------------------------------------
 
 

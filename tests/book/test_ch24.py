@@ -93,14 +93,13 @@ def test_pairs_of_models(measured):
         assert r["likeness"][1] >= r["likeness"][0]
 
 
-def test_binding_carried_and_selectivity():
+def test_binding_and_selectivity():
     kinds = [
         f"{w}, printed set {x}" for w in ("printed", "other") for x in ("last", "first")
     ]
     shares = ([1.0, 0.5, 0], [0.5, 0.5, 0], [0, 0, 0], [0.1, 0, 0])
     record = {"patches": {k: {"digit": v} for k, v in zip(kinds, shares, strict=True)}}
     assert ch24.binding(record) == pytest.approx((1.0 + 0.4) / 2)
-    assert ch24.carried(record) == pytest.approx(1.0 / 1.6)
     probe = {"accuracy": [0.2, 0.6, 0.5], "control": [0.1, 0.2, 0.9]}
     assert ch24.best(probe) == 0.6
     assert ch24.selectivity(probe) == pytest.approx(0.4)
