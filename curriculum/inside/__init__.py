@@ -6,5 +6,5 @@
 - `landscape`: the loss on the line between two models, units put into the same order first;
   gradient noise; sharpness.
 
-Nothing here trains a model. Chapter 24 uses it.
+Nothing here trains a model. Chapter 23 uses it.
 """

@@ -10,7 +10,7 @@
 
 Papers: Frankle et al. (2020) and Entezari et al. (2022) for lines; Ainsworth et al. (2023)
 for matching weights; McCandlish et al. (2018), appendix A, for the noise scale; Ghorbani et
-al. (2019) for Lanczos. Chapter 24 uses it.
+al. (2019) for Lanczos. Chapter 23 uses it.
 """
 
 from __future__ import annotations

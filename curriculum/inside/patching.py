@@ -8,7 +8,7 @@
 - `pairs` makes texts to patch between: programs that differ in one digit.
 
 Papers: Vig et al. (2020), Meng et al. (2022) for patching; Zhang and Nanda (2024) for its
-choices. Chapter 24 does one patch by hand.
+choices. Chapter 23 does one patch by hand.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@
   model before training.
 
 Papers: Alain and Bengio (2017); Hewitt and Liang (2019) for control tasks and selectivity.
-Chapter 24 uses it.
+Chapter 23 uses it.
 """
 
 from __future__ import annotations

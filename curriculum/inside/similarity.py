@@ -6,7 +6,7 @@
 - `singular_entropy` is a number that one of the papers follows along training.
 
 Papers: Kornblith et al. (2019), equation 4, for linear CKA; Godey et al. (2024) for the
-singular entropy. Chapter 24 uses both.
+singular entropy. Chapter 23 uses both.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What stands behind chapter 24: paths, steps of learning, and whole sets of records."""
+"""What stands behind chapter 23: paths, steps of learning, and whole sets of records."""
 
 import numpy as np
 import pytest
 
-from behind import ch24
+from behind import ch23
 from curriculum.evaluation import stats
 
 STEPS = np.array([100, 200, 300])
@@ -11,42 +11,42 @@ STEPS = np.array([100, 200, 300])
 
 @pytest.fixture(scope="module")
 def curves():
-    return ch24.Curves()
+    return ch23.Curves()
 
 
 @pytest.fixture(scope="module")
 def measured():
-    return ch24.Measured()
+    return ch23.Measured()
 
 
 def test_learned_by_hand():
     curve = np.array([[0.6, 0.3, 0.9], [0.2, 0.2, 0.8], [0.1, 0.5, 0.7]])
-    np.testing.assert_allclose(ch24.learned(curve, STEPS), [150, 100, np.inf])
+    np.testing.assert_allclose(ch23.learned(curve, STEPS), [150, 100, np.inf])
 
 
 def test_a_path_does_not_know_the_pace():
     slow = np.exp(np.outer(np.arange(9), [-0.1, -0.2, 0.05]))
-    assert ch24.apart(ch24.path(slow), ch24.path(slow[[0, 1, 5, 8]])) < 1e-9
-    shifted = ch24.path(slow * [np.exp(0.3), 1, 1])
-    assert 0.1 < ch24.apart(ch24.path(slow), shifted) <= 0.3
+    assert ch23.apart(ch23.path(slow), ch23.path(slow[[0, 1, 5, 8]])) < 1e-9
+    shifted = ch23.path(slow * [np.exp(0.3), 1, 1])
+    assert 0.1 < ch23.apart(ch23.path(slow), shifted) <= 0.3
 
 
 def test_pairs_of_paths_have_different_seeds(curves):
-    assert len(ch24.path_distances(curves, "baseline", "baseline")) == 16 * 15 / 2
-    assert len(ch24.path_distances(curves, "baseline", "hybrid")) == 16 * 15
-    assert len(ch24.path_distances(curves, "baseline", "sequential")) == 15 * 4
+    assert len(ch23.path_distances(curves, "baseline", "baseline")) == 16 * 15 / 2
+    assert len(ch23.path_distances(curves, "baseline", "hybrid")) == 16 * 15
+    assert len(ch23.path_distances(curves, "baseline", "sequential")) == 15 * 4
 
 
 def test_forgetting_is_the_rise_from_the_lowest(curves):
-    x = ch24.forgetting(curves, "sequential", "valid")
+    x = ch23.forgetting(curves, "sequential", "valid")
     assert x.shape == (4, 3) and (x >= 0).all()
     assert (x[:, 0] > 0.2).all()
 
 
 def test_every_model_was_measured_once(measured):
-    wanted = {(ch24.FIRST, s, 0) for s in ch24.SEEDS}
+    wanted = {(ch23.FIRST, s, 0) for s in ch23.SEEDS}
     wanted |= {
-        (a, s, n) for a, ns in ch24.STEPS.items() for s in ch24.SEEDS for n in ns
+        (a, s, n) for a, ns in ch23.STEPS.items() for s in ch23.SEEDS for n in ns
     }
     assert set(measured.state) == set(measured.gradients) == wanted
     for kept in (measured.state, measured.gradients):
@@ -59,13 +59,13 @@ def test_every_model_was_measured_once(measured):
 
 def test_models_answer_as_the_records_of_their_runs_say(measured):
     """Losses of test programs measured here, beside the validation losses of the runs."""
-    runs = ch24.records.records("longer", ch24.files.found("book/results"))
+    runs = ch23.records.records("longer", ch23.files.found("book/results"))
     for r in runs:
         arm, seed = r["spec"]["schedule"], r["spec"]["seed"]
-        here = measured.state[arm, seed, ch24.LAST]["loss"]
+        here = measured.state[arm, seed, ch23.LAST]["loss"]
         # Other programs: a test holds as many of each level, a validation does not.
         for kind, name, near in (("valid", "all", 0.1), ("answer", "answer", 0.5)):
-            for label in ch24.LABELS:
+            for label in ch23.LABELS:
                 wanted = r["curve"][-1][kind][label]
                 assert here[name][label] == pytest.approx(wanted, rel=near), label
 
@@ -99,10 +99,10 @@ def test_binding_and_selectivity():
     ]
     shares = ([1.0, 0.5, 0], [0.5, 0.5, 0], [0, 0, 0], [0.1, 0, 0])
     record = {"patches": {k: {"digit": v} for k, v in zip(kinds, shares, strict=True)}}
-    assert ch24.binding(record) == pytest.approx((1.0 + 0.4) / 2)
+    assert ch23.binding(record) == pytest.approx((1.0 + 0.4) / 2)
     probe = {"accuracy": [0.2, 0.6, 0.5], "control": [0.1, 0.2, 0.9]}
-    assert ch24.best(probe) == 0.6
-    assert ch24.selectivity(probe) == pytest.approx(0.4)
+    assert ch23.best(probe) == 0.6
+    assert ch23.selectivity(probe) == pytest.approx(0.4)
 
 
 def test_four_seeds_allow_no_verdict():
