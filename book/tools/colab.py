@@ -45,7 +45,7 @@ OUT = ROOT / "_build" / "colab"
 TEMPLATE = Path(__file__).with_name("colab_cell.py")
 # Parts of the package that few chapters need; the others do not carry them.
 OF_SINGLE_CHAPTERS = (
-    "finetune", "mobile", "teachers", "onnx.py", "experiments/bench",
+    "finetune", "inside", "mobile", "teachers", "onnx.py", "experiments/bench",
     *(f"experiments/{name}.py" for name in (
         "cli", "cluster", "cost", "gpu_study", "ood", "own", "reacting", "reproduce",
         "study", "sweep", "tables",

@@ -269,7 +269,7 @@ CARDS = {  # the figure of each chapter that its card on the front page shows
     "06": "intervals", "07": "loss", "08": "matrix", "09": "pacing", "10": "plans",
     "11": "study", "12": "roofline", "13": "record", "14": "rules", "15": "one-skill",
     "16": "suites", "17": "cost", "18": "strips", "19": "results", "20": "map",
-    "21": "orders",
+    "21": "orders", "22": "arms", "23": "patches", "24": "forest",
 }  # fmt: skip
 CARD = (480, 270)  # pixels
 

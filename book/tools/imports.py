@@ -29,7 +29,7 @@ FLOORS = (
     ("data",),
     ("difficulty", "training"),
     ("ordering", "evaluation"),
-    ("finetune", "teachers"),
+    ("finetune", "inside", "teachers"),
     ("plots", "mobile"),
     ("experiments",),
 )
