@@ -40,7 +40,9 @@ class Runs:
         self.levels = np.array([item["level"] for item in self.items])
         self.records, self.seeds = {arm: [] for arm in ARMS}, []
         for seed in itertools.count():
-            paths = [files.found(folder) / f"{arm}_s{seed}.json" for arm in ARMS]
+            paths = [
+                files.found(folder) / f"{arm}_s{seed}.json" for arm in ARMS
+            ]
             if not all(path.exists() for path in paths):
                 break
             self.seeds.append(seed)
@@ -60,7 +62,9 @@ class Runs:
         start = len(ASKED["predict"]) + 1
         said = [copier(item["question"][start:]) for item in self.items]
         truth = [item["answer"] for item in self.items]
-        return np.array([a == b for a, b in zip(said, truth, strict=True)], float)
+        return np.array(
+            [a == b for a, b in zip(said, truth, strict=True)], float
+        )
 
     @property
     def source(self):
@@ -84,7 +88,9 @@ def unpacked(record, what):
 
 def contrasts(runs):
     """[(arm, minus, Contrast, Student's (mean, low, high), Holm's p, verdict)]."""
-    found = [stats.contrast(runs.exact(a), runs.exact(b), MARGIN) for a, b in PAIRS]
+    found = [
+        stats.contrast(runs.exact(a), runs.exact(b), MARGIN) for a, b in PAIRS
+    ]
     held = stats.holm([c.p for c in found])
     rows = []
     for (a, b), c, p in zip(PAIRS, found, held, strict=True):
@@ -114,7 +120,12 @@ def accuracy_table(runs):
 def contrast_table(runs):
     """The four contrasts in points."""
     rows = [
-        (f"{a} − {b}", points(c.mean, c.low, c.high), points(*student), verdict)
+        (
+            f"{a} − {b}",
+            points(c.mean, c.low, c.high),
+            points(*student),
+            verdict,
+        )
         for a, b, c, student, _, verdict in contrasts(runs)
     ]
     return show_table(
@@ -154,11 +165,16 @@ def draw_arms(runs):
     for place, arm in enumerate(ARMS):
         colour = plots.schedule_style(arm)["color"]
         values = 100 * runs.exact(arm).mean(1)
-        axes.plot(values, np.full(len(values), place), "o", color=colour, alpha=0.5)
+        axes.plot(
+            values, np.full(len(values), place), "o", color=colour, alpha=0.5
+        )
         axes.plot(values.mean(), place, "|", color=colour, ms=22, mew=2.5)
     for value, name in (
         (100 * runs.copied().mean(), "two regular\nexpressions"),
-        (100 * runs.base("base after examples").mean(), "untouched,\n4 examples"),
+        (
+            100 * runs.base("base after examples").mean(),
+            "untouched,\n4 examples",
+        ),
     ):
         axes.axvline(value, color=plots.SOFT, ls="--", lw=1)
         axes.text(value, -0.75, name, fontsize=8.5, ha="center", va="bottom",

@@ -109,7 +109,9 @@ def draw_forest(evidence):
         len(sizes), 1, figsize=(7, 0.25 * sum(sizes) + 0.72 * len(sizes)),
         height_ratios=[n + 1.2 for n in sizes], constrained_layout=True,
     )  # fmt: skip
-    for axes, domain in zip(np.atleast_1d(panels), evidence.domains, strict=True):
+    for axes, domain in zip(
+        np.atleast_1d(panels), evidence.domains, strict=True
+    ):
         _panel(axes, evidence, domain)
     plt.show()
 
@@ -141,7 +143,9 @@ def draw_last(evidence):
     points = [(100 * r["last"], 100 * r["mean"], order_of(r)) for r in mine]
     points.append((100 * evidence.kept["random, last"], 0.0, "random"))
     for x, y, name in points:
-        axes.plot(x, y, "o", color=plots.ORANGE if name != "random" else plots.INK)
+        axes.plot(
+            x, y, "o", color=plots.ORANGE if name != "random" else plots.INK
+        )
         left = x > 80
         axes.annotate(
             name, (x, y), xytext=(-7 if left else 7, 4),
@@ -173,7 +177,10 @@ def last_table(evidence):
 def label_table(evidence):
     """What the order alone does, by difficulty."""
     rows = [
-        (r["label"], interval(*(100 * r[k] for k in ("mean", "low", "high")), digits=1))
+        (
+            r["label"],
+            interval(*(100 * r[k] for k in ("mean", "low", "high")), digits=1),
+        )
         for r in evidence.kept["order alone, by label"]
     ]
     return show_table(
@@ -202,7 +209,9 @@ END = "Try a curriculum, beside\nits own programs shuffled"
 def draw_guide():
     """Five questions; whoever can say yes to all has a reason to try."""
     height = 1.25
-    _, axes = plt.subplots(figsize=(6.6, 0.95 * (len(QUESTIONS) + 1) * height * 0.8))
+    _, axes = plt.subplots(
+        figsize=(6.6, 0.95 * (len(QUESTIONS) + 1) * height * 0.8)
+    )
     for i, (asked, _, advice) in enumerate(QUESTIONS):
         y = -i * height
         _box(axes, 0, y, f"{i + 1}  {asked}", "white", plots.INK)
@@ -223,7 +232,9 @@ def _box(axes, x, y, text, face, edge):
 
 
 def _arrow(axes, tail, head, label, above=False):
-    axes.annotate("", head, tail, arrowprops={"arrowstyle": "->", "color": plots.SOFT})
+    axes.annotate(
+        "", head, tail, arrowprops={"arrowstyle": "->", "color": plots.SOFT}
+    )
     x, y = (tail[0] + head[0]) / 2, (tail[1] + head[1]) / 2
     axes.text(x + (0 if above else 0.12), y + (0.1 if above else 0), label,
               fontsize=9, color=plots.SOFT, ha="center" if above else "left",

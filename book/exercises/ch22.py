@@ -10,7 +10,9 @@ from exercises import check, returned
 def few_shot(function: callable):
     pairs = [("a = 1\nprint(a)", "1"), ("print(2 + 2)", "4")]
     for n in (2, 1, 0):
-        wanted = "".join(f"{q}{BETWEEN}{a}\n\n" for q, a in pairs[:n]) + "print(7)"
+        wanted = (
+            "".join(f"{q}{BETWEEN}{a}\n\n" for q, a in pairs[:n]) + "print(7)"
+        )
         found = returned(function(pairs[:n], "print(7)"), str)
         if found == wanted:
             continue
@@ -19,7 +21,9 @@ def few_shot(function: callable):
         if found and BETWEEN not in found and n:
             return "Question and answer of an example are joined by BETWEEN."
         return f"{n} examples: {found!r}, wanted {wanted!r}."
-    return "Right: examples first, each with its answer, and the question last."
+    return (
+        "Right: examples first, each with its answer, and the question last."
+    )
 
 
 @check
@@ -29,7 +33,9 @@ def published(answer: float):
     if abs(answer - (85.18 - 81.29)) < 0.02:
         return "Right: 3.89 points, from one run an arm."
     if abs(answer - 100 * (85.18 / 81.29 - 1)) < 0.05:
-        return "That is the relative gain in per cent; points are a difference."
+        return (
+            "That is the relative gain in per cent; points are a difference."
+        )
     return f"{answer:g} is not the difference of 85.18 and 81.29."
 
 

@@ -8,7 +8,12 @@ from exercises import check, returned
 
 @check
 def enough(function: callable):
-    for spread, hope in ((0.03, 0.02), (0.03, 0.05), (0.01, 0.02), (0.03, 0.01)):
+    for spread, hope in (
+        (0.03, 0.02),
+        (0.03, 0.05),
+        (0.01, 0.02),
+        (0.03, 0.01),
+    ):
         wanted = next(
             n for n in range(2, 1000) if stats.detectable_at(spread, n) <= hope
         )

@@ -115,7 +115,10 @@ def test_the_same_book_gives_the_same_bytes(made, tmp_path):
 def test_the_package_stays_small():
     """Results have the size that they have; code should not add much to a chapter."""
     sizes = {p.name: len(colab.archive(colab.package(p.name))) for p in PATHS}
-    whole = {"13-running-experiments.ipynb", "18-your-own-data.ipynb"}  # the command line
+    whole = {
+        "13-running-experiments.ipynb",
+        "18-your-own-data.ipynb",
+    }  # the command line
     for name, size in sizes.items():
         assert size < (165_000 if name in whole else 150 * 1024), name
     small, whole = (

@@ -20,7 +20,9 @@ SIZES = {
 @pytest.fixture
 def study(model, tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained, "load", lambda *a, **k: (model, tokenizer))
-    monkeypatch.setattr(pretrained, "cache_folder", lambda: tmp_path / "cache" / "models")
+    monkeypatch.setattr(
+        pretrained, "cache_folder", lambda: tmp_path / "cache" / "models"
+    )
     monkeypatch.setattr(large, "provenance", files.provenance)
     return large.Study(large.Design(**SIZES), tmp_path)
 
@@ -86,7 +88,9 @@ def _questions(text):
         yield "What does this program print?\n" + part.split("\nAnswer:")[0]
 
 
-def test_the_books_own_results_are_not_overwritten_by_another_design(monkeypatch, capsys):
+def test_the_books_own_results_are_not_overwritten_by_another_design(
+    monkeypatch, capsys
+):
     monkeypatch.setattr(sys, "argv", ["large.py", "--steps", "7"])
     with pytest.raises(SystemExit):
         large.main()

@@ -129,7 +129,7 @@ def main(words=None) -> int:
         rows.append(json.loads(run.stdout))
     print(table(rows))
     if asked.out:
-        about = {"what": "time and memory of making corpora of several sizes"}
+        about: dict = {"what": "time and memory of making corpora of several sizes"}
         about |= {"variant": asked.variant, "steps": STEPS, "batch": BATCH}
         about |= {"trained": TRAINED, "provenance": files.provenance()}
         files.write_json(asked.out, {**about, "rows": rows})

@@ -32,7 +32,9 @@ WRONG = {
     check.tail: [
         None,
         lambda table, mine, part: np.isin(table, mine).mean(),
-        lambda table, mine, part: np.isin(table[: round(part * len(table))], mine).mean(),
+        lambda table, mine, part: np.isin(
+            table[: round(part * len(table))], mine
+        ).mean(),
         lambda table, mine, part: np.isin(table[-1], mine).mean(),
         lambda table, mine, part: tail(table, mine, part) * len(table),
         lambda table, mine, part: part,
