@@ -77,13 +77,13 @@ def _permute_stream(model: GPT, p) -> None:
 
 def _stream_score(a: GPT, b: GPT) -> np.ndarray:
     """(C, C): how well channel i of a goes with channel j of b, over all their weights."""
-    score = 0.0
+    score = np.zeros((a.config.n_embd, a.config.n_embd))
     for (name, x), y in zip(a.named_parameters(), b.parameters(), strict=True):
         if name == "head.bias":
             continue
         rows = x.dim() == 1 or name.endswith(("attention.out.weight", "mlp.2.weight"))
         x, y = (z.detach().view(len(z), -1) if rows else z.detach().T for z in (x, y))
-        score = score + (x @ y.T).double().numpy()
+        score += (x @ y.T).double().numpy()
     return score
 
 

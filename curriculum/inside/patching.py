@@ -80,7 +80,7 @@ def pairs(n: int, printed: bool, last: bool, seed: int = 0) -> list[Pair]:
             lines = [f"{a} = {d}" for a, d in zip(letters, digits, strict=False)]
             lines += [f"print({letters[int(last)]})", "# output", "# "]
             texts.append("\n".join(lines))
-        found.append(Pair(*texts, 4 + 6 * changed, z))
+        found.append(Pair(texts[0], texts[1], 4 + 6 * changed, z))
     return found
 
 

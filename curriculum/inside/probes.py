@@ -86,14 +86,15 @@ def facts(code: str, output: str) -> dict[str, tuple[int, int]]:
     names: dict = {}
     for node in ast.parse(code).body:
         end_of_line = int(starts[node.lineno]) - 1  # the line break
-        if isinstance(node, ast.Assign):
-            names[node.targets[0].id] = value(node.value, names)
-        elif isinstance(node, ast.If):
-            found["branch"] = (end_of_line, int(value(node.test, names)))
-        elif isinstance(node, ast.For):
-            bounds = [value(x, names) for x in node.iter.args]
-            found["turns"] = (end_of_line, len(range(*bounds)))
-            names.pop(node.target.id, None)
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=new):
+                names[name] = value(new, names)
+            case ast.If(test=test):
+                found["branch"] = (end_of_line, int(value(test, names)))
+            case ast.For(target=ast.Name(id=name), iter=ast.Call(args=bounds)):
+                turns = len(range(*(value(x, names) for x in bounds)))
+                found["turns"] = (end_of_line, turns)
+                names.pop(name, None)
     writes = len(code) + len("\n# output\n# ") - 1  # the last place before the answer
     shown = list(re.finditer(r"print\((\w)\)", code))
     if output and shown and type(digit := names.get(shown[-1][1])) is int:
