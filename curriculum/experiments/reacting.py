@@ -163,10 +163,8 @@ class ReactingArm(Arm):
         """As `Arm.record`, with the choices; `plan.table` is what they spell."""
         shares = np.array([line["shares"] for line in self.choices])
         tasks = tasks_of(self.data)
-        shown = np.bincount(
-            np.searchsorted(tasks.names, self.data.corpus.levels[self.plan.table].ravel(),
-                            sorter=np.argsort(tasks.names)), minlength=len(tasks.names)
-        )  # fmt: skip
+        levels = self.data.corpus.levels[self.plan.table]
+        shown = {name: int((levels == name).sum()) for name in tasks.names}
         return {
             "name": self.name,
             "spec": self.spec,
@@ -178,9 +176,7 @@ class ReactingArm(Arm):
             },
             "tasks": list(tasks.names),
             "natural": tasks.natural.tolist(),
-            "shown": dict(
-                zip(np.sort(tasks.names).tolist(), shown.tolist(), strict=True)
-            ),
+            "shown": shown,
             "windows": self.choices,
             "review": review(shares, tasks.natural, tasks.names) if len(shares) else [],
             "parameters": parameter_count(self.model.config),
