@@ -111,18 +111,21 @@ def draw_two_rates(decayed, restarted):
 
 
 def draw_gaps(pairs):
-    """Paired differences in final loss, a panel for each label; ticks are seeds."""
+    """Paired differences in final loss, hundredths of a nat; ticks are seeds."""
     _, row = plt.subplots(1, 3, figsize=(7, 2.6), sharey=True)
     for axes, label in zip(row, LABELS, strict=True):
         for place, (arm, reference) in enumerate(pairs.values()):
-            pair = [list(map(final(label), runs)) for runs in (arm, reference)]
+            pair = [
+                [100 * final(label)(r) for r in runs]
+                for runs in (arm, reference)
+            ]
             gap = stats.paired(*pair)
             look = {"marker": "s", "color": plots.VERMILION}
             plots.interval(axes, place, gap.mean, gap.low, gap.high, **look)
             axes.plot(np.subtract(*pair), [place] * 3, "|", color=plots.INK)
         axes.axvline(0, color=plots.INK, linewidth=1)
         axes.set(title=label)
-    row[1].set_xlabel("difference in final loss (nats)")
+    row[1].set_xlabel("difference in final loss (hundredths of a nat)")
     row[0].set_yticks(range(len(pairs)), list(pairs))
     row[0].invert_yaxis()
     plt.show()

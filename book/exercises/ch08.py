@@ -78,4 +78,4 @@ def rehearsal(schedule: Schedule, data: object, trial: callable):
     (forgot, hard), (before, hard_before) = trial(schedule), trial(None)
     kept, price = 1 - forgot / before, hard - hard_before
     verdict = "Right" if kept > 0.5 else "A start, but try for half"
-    return f"{verdict}: forgetting of easy falls by {kept:.0%}; hard {price:+.3f} nats."
+    return f"{verdict}: forgetting of easy falls by {kept:.0%}; hard {100 * price:+.1f} hundredths."
