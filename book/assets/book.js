@@ -26,6 +26,30 @@
   window.addEventListener("load", shim, { capture: true });
 })();
 
+// A formula that is wider than a phone scrolls in itself; the keyboard has to reach it, too.
+(function () {
+  "use strict";
+  function reach() {
+    for (const formula of document.querySelectorAll('mjx-container[display="true"]')) {
+      if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+      else formula.removeAttribute("tabindex");
+    }
+  }
+  window.addEventListener("load", () => {
+    const startup = window.MathJax && window.MathJax.startup;
+    if (startup && startup.promise) startup.promise.then(reach);
+  });
+  window.addEventListener("resize", reach);
+})();
+
+// Entries of the bibliography say what they are; as a list, they would have to be items.
+document.addEventListener("DOMContentLoaded", () => {
+  "use strict";
+  for (const list of document.querySelectorAll('.citation-list[role="list"]')) {
+    list.removeAttribute("role");
+  }
+});
+
 // Search results show a passage of the article; by default they would show the
 // page's menus, which come first in the same element.
 document.addEventListener("DOMContentLoaded", () => {

@@ -8,16 +8,26 @@ from test_lab import LAB, SUM, ask
 
 VENDOR = Path(__file__).parent / "vendor"
 AXE = VENDOR / "axe" / "axe.min.js"
+# A colour that is still fading (the theme's, when a page opens dark) is no finding, and
+# neither is a formula that is not yet set.
+STILL = """async () => {
+  await window.MathJax?.startup?.promise;
+  await Promise.allSettled(document.getAnimations()
+    .filter((a) => a.effect.getComputedTiming().endTime !== Infinity)
+    .map((a) => a.finished));
+}"""
 # Without `preload`, with which axe would fetch style sheets of the theme by itself.
-# A colour that is still fading (the theme's, when a page opens dark) is no finding.
-STILL = """async () => { await Promise.allSettled(document.getAnimations()
-  .filter((a) => a.effect.getComputedTiming().endTime !== Infinity)
-  .map((a) => a.finished)); }"""
 RUN = """async () => (await axe.run(document, { preload: false })).violations
   .filter((v) => ["serious", "critical"].includes(v.impact))
   .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(" ")).join("; ")}`)"""
 
-PAGES = [LAB, "book/intro.html", "book/05-measuring.html", "book/17-on-your-phone.html"]
+PAGES = [LAB] + [
+    f"book/{name}.html"
+    for name in (
+        "intro", "03-how-hard-is-a-program", "05-measuring", "17-on-your-phone",
+        "24-orders-everywhere", "bibliography",
+    )
+]  # fmt: skip
 
 
 def findings(page):
